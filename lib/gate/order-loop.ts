@@ -100,7 +100,9 @@ export class OrderLoop<T> {
         begins = false;
         return this.#batch;
       },
-      handle: (taken: Taken<T>, call: Call): Promise<void> => {
+      handle: (taken: Taken<T>, call: Call): Promise<void> | undefined => {
+        // The loop was stopped after it had yielded the order: #leaving() puts the order back.
+        if (call.isStopped) return undefined;
         this.#started++;
         return this.#handle(handler, taken, call);
       },

@@ -85,7 +85,7 @@ function nameOf(key: NativeKey | undefined): string {
 export class AcquireWaits {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
-  readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
+  readonly #allowed: (answer: number, cost: number, key: NativeKey | undefined) => Decision;
   /**
    * The interval, in milliseconds, at which a key's first waiter looks at what rings no bell: a queue's depth, a wall
    * clock. Infinity: there is neither.
@@ -101,7 +101,7 @@ export class AcquireWaits {
   constructor(
     native: NativeLimiter,
     staging: Float64Array,
-    allowed: (cost: number, key: NativeKey | undefined) => Decision,
+    allowed: (answer: number, cost: number, key: NativeKey | undefined) => Decision,
   ) {
     this.#native = native;
     this.#words = staging;
@@ -234,7 +234,8 @@ export class AcquireWaits {
       const outcome = answer % toldUnit;
       if (outcome === told.served) {
         this.#forget(waiter);
-        waiter.settle(this.#allowed(waiter.cost, waiter.ofKey.key));
+        const answer = this.#words[words.tier] as number;
+        waiter.settle(this.#allowed(answer, waiter.cost, waiter.ofKey.key));
       } else if (outcome === told.expired) {
         const refusal = denied(this.#words[words.tier] as number, this.#words[words.retryAfter] as number);
         this.#forget(waiter);

@@ -103,8 +103,8 @@ export class Limiter implements Disposable {
     this.#keyed = this.#native.keyed;
     this.#furtherWindows = Math.max(0, this.#native.windows.length - 1);
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
-    this.#waiting = new AcquireWaits(this.#native, this.#words, (cost, key) =>
-      this.#allowed(cost, key, true),
+    this.#waiting = new AcquireWaits(this.#native, this.#words, (answer, cost, key) =>
+      this.#allowed(answer, cost, key, this.#remaining(cost, key)),
     );
   }
 
@@ -200,16 +200,7 @@ export class Limiter implements Disposable {
     const answer = checkedAnswer('Limiter.tryAcquire', this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
-    const { release, refund } = this.#returns(cost, key, answer === 0);
-    if (answer === 0) return { allowed: true, remaining, release, refund };
-    return {
-      allowed: true,
-      remaining,
-      wouldRefuse: tierOf(answer),
-      window: windowOf(answer),
-      release,
-      refund,
-    };
+    return this.#allowed(answer, cost, key, remaining);
   }
 
   /**
@@ -239,8 +230,7 @@ export class Limiter implements Disposable {
     const answer = checkedAnswer('Limiter.acquire', this.#native.acquire(cost, key));
     if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
-    const decision = this.#allowed(cost, key, answer === 0);
-    return answer === 0 ? decision : { ...decision, wouldRefuse: tierOf(answer), window: windowOf(answer) };
+    return this.#allowed(answer, cost, key, this.#remaining(cost, key));
   }
 
   /**
@@ -403,14 +393,35 @@ export class Limiter implements Disposable {
     this.#attachment.dispose(() => this.#waiting.end());
   }
 
-  #returns(cost: number, key: NativeKey | undefined, charged: boolean): ReturnType<typeof returnsOf> {
-    return returnsOf(this.#native, this.#halves, this.#furtherWindows, cost, key, charged);
+  /** How much the tightest tier would still allow. Leaves the receipt of the last decision in the staging buffer. */
+  #remaining(cost: number, key: NativeKey | undefined): number {
+    this.#native.peek(cost, key);
+    return this.#words[remainingWord] as number;
   }
 
-  #allowed(cost: number, key: NativeKey | undefined, charged: boolean): Allowed {
-    this.#native.peek(cost, key);
-    const { release, refund } = this.#returns(cost, key, charged);
-    return { allowed: true, remaining: this.#words[remainingWord] as number, release, refund };
+  /**
+   * Makes the decision of a request that native code has just allowed. `answer` is 0, or the refusal that a dry run has
+   * passed over.
+   */
+  #allowed(answer: number, cost: number, key: NativeKey | undefined, remaining: number): Allowed {
+    const charged = answer === 0;
+    const { release, refund } = returnsOf(
+      this.#native,
+      this.#halves,
+      this.#furtherWindows,
+      cost,
+      key,
+      charged,
+    );
+    if (charged) return { allowed: true, remaining, release, refund };
+    return {
+      allowed: true,
+      remaining,
+      wouldRefuse: tierOf(answer),
+      window: windowOf(answer),
+      release,
+      refund,
+    };
   }
 }
 isOurs(Limiter);

@@ -40,8 +40,9 @@ export function returnsOf(
   const a = staging[words.slot] as number;
   const b = staging[words.slot + 1] as number;
   const c = staging[words.serial] as number;
-  const d = staging[words.charged] as number;
-  const e = staging[words.charged + 1] as number;
+  const d = staging[words.serial + 1] as number;
+  const e = staging[words.charged] as number;
+  const f = staging[words.charged + 1] as number;
   const rest = words.charged + 2;
   const count = 2 * furtherWindows;
   const more = count === 0 ? undefined : new arrays.Int32Array(count);
@@ -60,8 +61,9 @@ export function returnsOf(
       staging[words.slot] = a;
       staging[words.slot + 1] = b;
       staging[words.serial] = c;
-      staging[words.charged] = d;
-      staging[words.charged + 1] = e;
+      staging[words.serial + 1] = d;
+      staging[words.charged] = e;
+      staging[words.charged + 1] = f;
       if (more !== undefined) for (let i = 0; i < count; i++) staging[rest + i] = more[i] as number;
       native.refund(units, key);
     }

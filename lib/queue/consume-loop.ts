@@ -20,6 +20,20 @@ const turnMs = 4;
  */
 const emptyTake = 64;
 
+/** A loop that consumes. */
+export interface ConsumeLoop {
+  readonly source: RecordSource;
+  /** Starts no more handlers. */
+  stop?: (reason: unknown) => void;
+  /** Of a loop that runs handlers: resolves when the loop has ended. */
+  handled?: Promise<void>;
+  ended?: () => void;
+  /** The object for which the loop consumes, if that is not the queue object. */
+  readonly owner?: object | undefined;
+  /** Called while the loop still has the lease. */
+  readonly leaving?: (() => void) | undefined;
+}
+
 /** Keeps the loops that wait for a record now, even if the program has dropped its references to them. */
 const awaited = new Set<RecordSource>();
 

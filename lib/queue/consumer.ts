@@ -8,13 +8,14 @@ import {
   type NativeQueue,
   NOT_CONSUMER,
   overflows,
+  queueLimits,
   queueStaging,
   shownAndGone,
   stagedRecords,
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { notConsumer, RecordSource } from './consume-loop.js';
+import { type ConsumeLoop, notConsumer, RecordSource } from './consume-loop.js';
 import type { Events } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { type ConsumeOptions, checkTimeout } from './options.js';
@@ -23,17 +24,6 @@ import { sliceMs } from './producer.js';
 const batchMax = 65_536;
 /** Words of the staging buffer. */
 const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
-
-/** The loop that consumes now. */
-interface ConsumeLoop {
-  readonly source: RecordSource;
-  /** Starts no more handlers. */
-  stop?: (reason: unknown) => void;
-  /** The object for which the loop consumes, if that is not the queue object. */
-  readonly owner?: object | undefined;
-  /** Called while the loop still has the lease. */
-  readonly leaving?: (() => void) | undefined;
-}
 
 /** How a loop consumes for an object that takes records by means of its own, as a gate does. */
 export interface ConsumedBy<Item> {
@@ -226,7 +216,7 @@ export class Consumer<T> {
     const given = new Options('Queue.consume', options, known);
     const batchSize = given.integer('batchSize', 1, batchMax, 64);
     const limits = checkedLimits(given, given.integer('concurrency', 1, batchMax, 1));
-    const spin = given.integer('spin', 0, 1_000_000, 0);
+    const spin = given.integer('spin', 0, queueLimits.spin, 0);
     const signal = given.signal();
     const loop = this.#begin();
     const batches = loop.source.batches(() => this.#popSome(batchSize), signal, spin);
@@ -259,10 +249,18 @@ export class Consumer<T> {
     try {
       const handlers = make(() => loop.source.interrupt());
       loop.stop = (reason) => handlers.stop(reason);
+      loop.handled = new Promise((resolve) => {
+        loop.ended = resolve;
+      });
       await handlers.all(items, signal);
     } finally {
       this.#end(loop);
     }
+  }
+
+  /** Resolves when no handler of a `consume` of this object runs or may start any more. */
+  async handled(): Promise<void> {
+    await this.#loop?.handled;
   }
 
   /** Returns the `count` records that native code took last. */
@@ -402,6 +400,7 @@ export class Consumer<T> {
     this.#loop = undefined;
     loop.leaving?.();
     loop.source.end();
+    loop.ended?.();
   }
 
   #notDraining(): void {

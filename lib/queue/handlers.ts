@@ -61,6 +61,11 @@ export class Call implements HandlerContext {
     return this.#isOver || this.isGivenUp;
   }
 
+  /** Whether the loop has been stopped, so that no handler may start any more. */
+  get isStopped(): boolean {
+    return this.#loop.stopped !== undefined;
+  }
+
   /** Whether the loop has ended without waiting for this handler. */
   get isGivenUp(): boolean {
     return this.#loop.isOver;

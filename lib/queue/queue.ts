@@ -602,12 +602,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#drainWaits.look();
   }
 
-  /** Closes the queue, waits until it is drained or has no consumer, and lets go of it. */
+  /**
+   * Closes the queue, waits until it is drained or has no consumer, and until no handler of a `consume` of this object
+   * runs (of a gate over it neither), and lets go of it. So a handler must not wait for this.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#attachment.disposed) return;
     this.close();
     this.#consumer.releaseIdle();
     await this.#drainWaits.consumed();
+    await this.#consumer.handled();
     this[Symbol.dispose]();
   }
 

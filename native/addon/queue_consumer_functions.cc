@@ -68,12 +68,13 @@ napi_value await_record(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.await_record(ms)));
 }
 
-// spin(pauses): 1 as soon as there is something to read; 0 if there is nothing after that many pauses
+// spin(pauses): 1 as soon as there is something to read; 0 if there is nothing after that many pauses, at most kSpinMax
 napi_value spin(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  for (std::uint32_t i = 0; i < arguments[0]; ++i) {
+  const std::uint32_t pauses = std::min(arguments[0], kSpinMax);
+  for (std::uint32_t i = 0; i < pauses; ++i) {
     if (self.session().consumer().readable()) return number(env, 1);
     cpu_pause();
   }

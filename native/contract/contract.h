@@ -207,6 +207,7 @@ inline void describe_limits(TypeScript& to) {
               {"weight", kWeightMax},
               {"waiters", kWaitersMax},
               {"permits", kRingPermitsMax},
+              {"spin", kSpinMax},
               {"droppedAtOnce", kDroppedMax}});
   to.numbers("limiterLimits", "The largest settings of a limiter, and where it says `Min` the smallest.",
              {{"rateMin", kTokenRateMin},

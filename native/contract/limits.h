@@ -18,6 +18,8 @@ inline constexpr std::uint32_t kDroppedMax = 64;
 // The longest sleep of one call, even if JavaScript asks for more: nothing wakes a sleeping thread that is being
 // terminated.
 inline constexpr std::uint32_t kSleepMsMax = 100;
+// The most pauses of one call that spins, for the same reason.
+inline constexpr std::uint32_t kSpinMax = 1'000'000;
 
 // ---- limiter ----
 

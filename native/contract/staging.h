@@ -36,7 +36,7 @@ struct LimiterStaging {
   // room for one more.
   static constexpr std::size_t kRooms = 56, kRoomBytes = 16,
                                kRoomsEnd = kRooms + kRoomBytes * (2 + kWindowsMax);
-  // The receipt of an allowed request: the slot of the bucket, the serial (32 bits), and a word for each window.
+  // The receipt of an allowed request: the slot of the bucket, the serial, and a word for each window.
   // JavaScript keeps it, and passes it to refund unchanged.
   static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
                                kFigures = kCharged + std::size_t{8} * kWindowsMax,

@@ -91,7 +91,7 @@ std::int32_t LimiterCalls::leave(double waiter, const Key*) const noexcept {
 Receipt LimiterCalls::receipt() const noexcept {
   Receipt receipt;
   receipt.slot.end = words_.get<std::uint64_t>(LimiterStaging::kSlot);
-  receipt.serial = words_.get<std::uint32_t>(LimiterStaging::kSerial);
+  receipt.serial = words_.get<std::uint64_t>(LimiterStaging::kSerial);
   for (std::size_t i = 0; i < session_.config().window_count; ++i) {
     receipt.charged[i] = words_.get<std::uint64_t>(LimiterStaging::kCharged + 8 * i);
   }

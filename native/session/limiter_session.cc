@@ -143,7 +143,7 @@ LimiterSession::Told LimiterSession::told() noexcept {
   const LimiterWaiters::Told told = waiters_.told(owner_);
   const Key* key = given(told.key);
   if (told.outcome != LimiterWaiters::Told::kServed || hold(told.cost, key)) return {told};
-  limiter_.refund(*slot_, clock_.now(), told.receipt, told.cost, key);
+  if (told.refusal.tier == Tier::kNone) limiter_.refund(*slot_, clock_.now(), told.receipt, told.cost, key);
   release_place(told.cost, key);
   return {told, false};
 }

@@ -97,6 +97,27 @@ describe('a dry run', () => {
     limiter.configure({ enforce: true });
     expect(limiter.allow()).toBe(false);
   });
+
+  it('that begins while calls wait lets them all through at once, and charges them nothing but the depth', async () => {
+    for (const keyed of [false, true]) {
+      const clock = new ManualClock();
+      const options = keyed ? { keys: { max: 10 } } : {};
+      const limiter = Limiter.create({ ...all(clock), ...options });
+      const request = keyed ? { key: 'a' } : {};
+      for (let i = 0; i < 10; i++) expect(limiter.tryAcquire(request).allowed).toBe(true);
+      const waiting = [1_000, 2_000, 1e9].map((timeoutMs) => limiter.acquire({ ...request, timeoutMs }));
+      expect(limiter.stats()).toMatchObject({ waiting: 3 });
+      limiter.configure({ enforce: false });
+      const served = await Promise.all(waiting);
+      for (const decision of served) {
+        expect(decision).toMatchObject({ allowed: true, wouldRefuse: 'token-bucket' });
+      }
+      expect(limiter.stats()).toMatchObject({ waiting: 0, allowed: 10, dryRefusals: 3, inFlight: 13 });
+      for (const decision of served) if (decision.allowed) decision.refund();
+      expect(limiter.stats()).toMatchObject({ inFlight: 10 });
+      expect(limiter.peek(request).remaining).toBe(0);
+    }
+  });
 });
 
 describe('a warm-up', () => {

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { rejected } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 import { filled, latch, Row, range, until } from './small-queue.js';
 
 describe('a handler that fails', () => {
@@ -141,5 +141,55 @@ describe('the signal of consume', () => {
     await done;
     expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
     expect(queue.stats().wakeups).toBeGreaterThan(0);
+  });
+});
+
+describe('asyncDispose of a queue object', () => {
+  it('waits for the handlers of its own consume()', async () => {
+    const queue = filled(3);
+    const held = latch();
+    const aborted: boolean[] = [];
+    const done = queue.consume(
+      async (_, { signal }) => {
+        await held.opened;
+        aborted.push(signal.aborted);
+      },
+      { batchSize: 1, concurrency: 3 },
+    );
+    await until(() => queue.depth === 0);
+    let letGo = false;
+    const gone = queue[Symbol.asyncDispose]().then(() => {
+      letGo = true;
+    });
+    for (let turn = 0; turn < 10; turn++) await immediate();
+    expect(letGo).toBe(false);
+    held.open();
+    await Promise.all([done, gone]);
+    expect(aborted).toEqual([false, false, false]);
+  });
+
+  it('does not wait for the body of an iteration', async () => {
+    const queue = filled(1);
+    for await (const { number } of queue) {
+      expect(number).toBe(0);
+      await queue[Symbol.asyncDispose]();
+    }
+    expectError(
+      thrown(() => queue.depth),
+      'ERR_SLUICE_DISPOSED',
+    );
+  });
+
+  it('ends if the object is disposed of while it waits for a handler', async () => {
+    const queue = filled(1);
+    const held = latch();
+    const done = queue.consume(() => held.opened);
+    await until(() => queue.depth === 0);
+    const gone = queue[Symbol.asyncDispose]();
+    for (let turn = 0; turn < 10; turn++) await immediate();
+    queue[Symbol.dispose]();
+    await gone;
+    held.open();
+    await done;
   });
 });

@@ -58,10 +58,12 @@ class ThreadSlots {
     return static_cast<std::uint32_t>(&slot - slots_);
   }
 
+  // The slots are read one after another, while threads count. What one thread adds and another one subtracts may
+  // therefore be counted in part: the sum may be too large by that, and is 0 where it would be negative.
   std::uint64_t sum(std::uint32_t counter) const noexcept {
     std::uint64_t total = 0;
     for (const ThreadSlot& slot : slots_) total += slot.counters[counter].load(std::memory_order_relaxed);
-    return total;
+    return static_cast<std::int64_t>(total) < 0 ? 0 : total;
   }
 
   const ThreadSlot* begin() const noexcept { return slots_; }

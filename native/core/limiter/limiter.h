@@ -88,8 +88,7 @@ class Limiter : public LimiterStates {
         tiers.undo_rates(decision.receipt, cost, time, since_epoch(clock));
     });
     if (!left) leave_behind(thread, cost);
-    thread.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
-    if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);
+    uncount(thread, decision.would_refuse);
   }
 
   // Gives the token bucket and the windows back the part of an allowed decision's charge that is still in force at
@@ -198,7 +197,7 @@ class Limiter : public LimiterStates {
     for (std::uint32_t i = 0; i < next.window_count; ++i) {
       moved |= next.windows[i].sliding.bucket_ns != control_->config.windows[i].sliding.bucket_ns;
     }
-    const std::uint32_t serial = moved ? next_serial() : 0;
+    const std::uint64_t serial = moved ? next_serial() : 0;
     if (moved) for_each_state([&](Tiers tiers) { tiers.rebase(next, time, scratch_, serial); });
     control_->config.change_to(next);
     control_->quiesce.resume();
@@ -253,6 +252,11 @@ class Limiter : public LimiterStates {
     if (decision.refused_by != Tier::kNone) return;
     if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals);
     if (in_flight) thread.count(kInFlight, cost);
+  }
+  // Counts an allowed decision no more, except its depth.
+  static void uncount(ThreadSlot& thread, Tier would_refuse) noexcept {
+    thread.count(kAllowed + static_cast<std::uint32_t>(would_refuse), ~0ULL);  // one less
+    if (would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);
   }
 
   // Takes `cost` out of the depth. If the key was forgotten since, `left_behind` may count a part of `cost` instead of

@@ -19,7 +19,7 @@ struct LimiterControl {
   std::uint64_t epoch_ns;  // the limiter's time 0
   KeySecret secret;
   Quiesce<> quiesce;
-  std::atomic<std::uint32_t> serial;       // the last serial that a state got
+  std::atomic<std::uint64_t> serial;       // the last serial that a state got
   alignas(kCacheLine) TokenBucket bucket;  // the shared state
   SpinLock<> refunds;
   alignas(kCacheLine) DepthGate depth;

@@ -52,7 +52,7 @@ class LimiterStates {
         scratch_(reinterpret_cast<std::uint64_t*>(memory + at.scratch)) {}
 
   // Relaxed: it matters only that no two serials are the same.
-  std::uint32_t next_serial() noexcept {
+  std::uint64_t next_serial() noexcept {
     return control_->serial.fetch_add(1, std::memory_order_relaxed) + 1;
   }
 

@@ -18,7 +18,7 @@ namespace sluice {
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
   WaiterChain chain;
-  std::uint32_t serial;             // changes when earlier charges can no longer be refunded
+  std::uint64_t serial;             // changes when earlier charges can no longer be refunded; never repeats
   std::atomic<std::uint64_t> cost;  // of all waiters together
 };
 
@@ -26,7 +26,7 @@ struct StateLine {
 struct Receipt {
   std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
-  std::uint32_t serial = 0;
+  std::uint64_t serial = 0;
 };
 
 // Pointers to the parts of one state.
@@ -224,7 +224,7 @@ class Tiers {
   void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
   // Ends a block, makes the token bucket full and clears the windows. The depth in flight and the waiters stay. Called
   // while no other thread is inside an operation, or with the key's lock.
-  void reset(std::uint32_t serial) noexcept {
+  void reset(std::uint64_t serial) noexcept {
     state_.line->serial = serial;
     block(0);
     if (config_.has_bucket) state_.bucket->clear();
@@ -243,7 +243,7 @@ class Tiers {
   // Converts the state from this configuration to `to`. Earlier charges cannot be refunded on the new scales, so the
   // state gets a new serial. Called while no other thread is inside an operation.
   void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
-              std::uint32_t serial) noexcept {
+              std::uint64_t serial) noexcept {
     state_.line->serial = serial;
     if (config_.has_bucket && !to.bucket.accrues_as(config_.bucket)) {
       state_.bucket->rebase(config_.bucket, to.bucket, now);

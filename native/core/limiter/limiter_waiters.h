@@ -114,7 +114,7 @@ class LimiterWaiters : public LimiterWaiting {
     if (state == WaiterState::kFree) return key;
     if (state == WaiterState::kServed) {
       if (!left) limiter_.leave_behind(asking.slot, waiter.cost);
-      asking.slot.count(Limiter::kAllowed, ~0ULL);  // one less
+      Limiter::uncount(asking.slot, waiter.refusal.tier);
     }
     release(waiter);
     return key;
@@ -260,7 +260,8 @@ class LimiterWaiters : public LimiterWaiting {
 
   // ---- steps of a line, under the lock ---------------------------------------------------------------------------
 
-  // Serves the waiters of a state, from the front on, while the tiers allow it. Returns whether it served any.
+  // Serves the waiters of a state, from the front on, while the tiers allow it; in a dry run, all. Returns whether it
+  // served any.
   bool serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& line = tiers.line();
     bool served = false;
@@ -268,11 +269,16 @@ class LimiterWaiters : public LimiterWaiting {
       Waiter& front = *list_.front(line.chain);
       const Tiers::Taken taken =
           tiers.take(front.cost, time, asking.queue_depth, limiter_.since_epoch(asking.clock));
-      if (taken.refused_by != Tier::kNone) break;
+      if (taken.refused_by != Tier::kNone) {
+        if (enforces()) break;
+        tiers.force_depth(front.cost);
+      }
       front.receipt = taken.receipt;
+      front.refusal = tiers.named({taken.refused_by, false, taken.window}, front.cost);
       unlink(line, front, WaiterState::kServed);
-      asking.slot.count(Limiter::kAllowed);
-      if (front.keyed && tiers.holds_depth()) asking.slot.count(Limiter::kInFlight, front.cost);
+      Limiter::Decision decision;
+      decision.would_refuse = front.refusal.tier;
+      Limiter::count(asking.slot, decision, front.cost, front.keyed && tiers.holds_depth());
       lists_.notify(front, asking.woken);
       served = true;
     }
@@ -295,6 +301,7 @@ class LimiterWaiters : public LimiterWaiting {
 
   // How long a waiter will wait is known only for the front.
   bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
+    if (!enforces()) return false;
     if (waiter.deadline != kNever && time >= waiter.deadline) return true;
     if (!Places::is_front(waiter)) return false;
     const std::uint64_t wait = tiers.least_wait(0, waiter.cost, time);
@@ -322,7 +329,7 @@ class LimiterWaiters : public LimiterWaiting {
       if (was_front) notify_front(tiers.line(), asking);
     } else if (state == WaiterState::kServed) {
       left = limiter_.leave(asking.slot, tiers, waiter.cost);
-      tiers.refund_rates(waiter.receipt, waiter.cost, time);
+      if (waiter.refusal.tier == Tier::kNone) tiers.refund_rates(waiter.receipt, waiter.cost, time);
     }
     serve(tiers, asking, time);
     return left;
@@ -336,11 +343,15 @@ class LimiterWaiters : public LimiterWaiting {
     return Places::state(waiter) == WaiterState::kWaiting && Places::is_front(waiter);
   }
 
-  // Walks over the waiters of the state once, however many of them expire: it looks at none twice.
   void review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
-    StateLine& line = tiers.line();
+    if (enforces()) expire_hopeless(tiers, asking, time);
+    if (!serve(tiers, asking, time)) notify_front(tiers.line(), asking);
+  }
+
+  // Walks over the waiters of the state once, however many of them expire: it looks at none twice.
+  void expire_hopeless(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     std::uint64_t ahead = 0;
-    for (Waiter* next = list_.front(line.chain); next != nullptr;) {
+    for (Waiter* next = list_.front(tiers.line().chain); next != nullptr;) {
       Waiter& waiter = *next;
       next = list_.behind(waiter);
       const std::uint64_t wait = tiers.least_wait(ahead, waiter.cost, time);
@@ -352,7 +363,6 @@ class LimiterWaiters : public LimiterWaiting {
         ahead += waiter.cost;
       }
     }
-    if (!serve(tiers, asking, time)) notify_front(line, asking);
   }
 
   // Wakes the owner of the front, so that it looks again. Does nothing if `asking.woken` is full: the caller then
@@ -360,6 +370,9 @@ class LimiterWaiters : public LimiterWaiting {
   void notify_front(const StateLine& line, const Asking& asking) noexcept {
     if (!line.chain.empty() && !asking.woken.full()) lists_.notify(*list_.front(line.chain), asking.woken);
   }
+
+  // False in a dry run: then nothing keeps a waiter waiting. Called inside a visit, where no other thread changes it.
+  bool enforces() const noexcept { return limiter_.config().enforce; }
 
   void unlink(StateLine& line, Waiter& waiter, WaiterState becomes) noexcept {
     list_.leave(line.chain, waiter, becomes);

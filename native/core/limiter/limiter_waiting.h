@@ -21,7 +21,7 @@ struct LimiterWaiting {
     std::uint64_t wait;      // once expired: how long a new waiter would wait
     Key key;                 // {}: of a limiter without keys
     Receipt receipt;         // once served
-    Tiers::Refusal refusal;  // once expired: the refusal to report
+    Tiers::Refusal refusal;  // once expired: the refusal; once served: what only a dry run let pass
     bool keyed;              // it waits for the state of `key`
     bool listed;             // it is in the list of its owner
   };
@@ -71,7 +71,7 @@ struct LimiterWaiting {
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
-    Tiers::Refusal refusal;
+    Tiers::Refusal refusal;  // as Waiter::refusal
     std::uint64_t wait;
     std::uint64_t cost;
     Key key;          // {}: of a limiter without keys

@@ -64,6 +64,16 @@ TEST_CASE("a released slot keeps its counters, so that sums never shrink") {
   CHECK(slots->sum(kThreadCounters - 1) == 0);
 }
 
+TEST_CASE("a sum of which only the subtractions were seen is 0") {
+  const auto slots = std::make_unique<ThreadSlots>();
+  ThreadSlot* slot = slots->acquire();
+  REQUIRE(slot != nullptr);
+  slot->count(3, ~std::uint64_t{4});  // -5
+  CHECK(slots->sum(3) == 0);
+  slot->count(3, 7);
+  CHECK(slots->sum(3) == 2);
+}
+
 TEST_CASE("no count is lost when threads come, attach more than once, count and go") {
   const auto slots = std::make_unique<ThreadSlots>();
   std::atomic<std::uint64_t> shared{0};

@@ -10,6 +10,7 @@
 #include "limiter_tiers.h"
 #include "stress.h"
 #include "timed_limiter.h"
+#include "zeroed_memory.h"
 
 TEST_SUITE_BEGIN("limiter refunds");
 
@@ -237,6 +238,28 @@ TEST_CASE("a charge of a key that was forgotten since is not given back") {
   REQUIRE(limited.take_all() == 5);
   limited.refund(before, 5);
   CHECK(limited.take_all() == 0);
+}
+
+TEST_CASE("a serial does not come again after 2^32 of them") {
+  struct Aged : Limiter {
+    using Limiter::Limiter;
+    void give_serials(std::uint64_t count) { control_->serial.fetch_add(count, std::memory_order_relaxed); }
+  };
+  const LimiterConfig config = exact_of(5);
+  test::ZeroedMemory memory(Limiter::bytes(config));
+  Aged limiter(memory, config);
+  limiter.format(config, kEpoch, KeySecret{{1, 2}});
+  ThreadSlot* thread = limiter.thread_slots().acquire();
+  ManualClock manual(kEpoch);
+  const Clock clock(&manual);
+  limiter.reset(*thread);
+  const auto before = limiter.decide(*thread, clock, kEpoch, 5, 0);
+  REQUIRE(before.refused_by == Tier::kNone);
+  limiter.give_serials((std::uint64_t{1} << 32) - 1);
+  limiter.reset(*thread);
+  REQUIRE(limiter.decide(*thread, clock, kEpoch, 5, 0).refused_by == Tier::kNone);
+  limiter.refund(*thread, kEpoch, before.receipt, 5);
+  CHECK(limiter.decide(*thread, clock, kEpoch, 1, 0).refused_by == Tier::kSlidingWindow);
 }
 
 TEST_CASE("a dry run that would have refused has charged nothing to give back") {

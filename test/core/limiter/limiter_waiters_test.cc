@@ -134,6 +134,47 @@ TEST_CASE("a review walks over a waiting line once, however many have expired be
   CHECK_FALSE(all.missed);
 }
 
+TEST_CASE("when the limits are enforced no more, every waiter is served, and nothing is charged") {
+  LimiterConfig config = depth_of(1, 0);
+  config.has_bucket = true;
+  config.bucket.burst = 3;
+  config.bucket.rate = TokenRate::per_second(1);
+  Lined lined(config, 4);
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner owner{1};
+  const auto join = [&](std::uint64_t patience) {
+    return lined.line.join(asking, kEpoch, {1, patience, owner, nullptr});
+  };
+  REQUIRE(join(kNever).waiter == LimiterWaiters::kNone);
+  const auto first = join(kSecond), second = join(kNever), third = join(kNever);
+  REQUIRE(lined.line.waiting() == 3);
+  lined.limiter.configure(lined.clock, [](LimiterConfig& next, std::uint64_t) { next.enforce = false; });
+  // Even the first one, whose time is over.
+  SUBCASE("by a review") { lined.line.review(asking, kEpoch + 2 * kSecond, 0); }
+  SUBCASE("by an owner") { lined.line.tend(asking, kEpoch + 2 * kSecond, first.waiter); }
+  CHECK(lined.line.waiting() == 0);
+  const auto sum = [&](std::uint32_t counter) { return lined.limiter.thread_slots().sum(counter); };
+  CHECK(lined.limiter.in_flight() == 4);
+  CHECK(sum(Limiter::kDryRefusals) == 3);
+  CHECK(sum(Limiter::kByQueueDepth) == 3);
+  const std::uint64_t left = lined.limiter.rooms(*thread, kEpoch, 0).bucket.left;
+  lined.line.leave(asking, kEpoch, second.waiter);  // given up before its owner has read that it was served
+  CHECK(lined.limiter.rooms(*thread, kEpoch, 0).bucket.left == left);
+  CHECK(lined.limiter.in_flight() == 3);
+  CHECK(sum(Limiter::kDryRefusals) == 2);
+  CHECK(sum(Limiter::kByQueueDepth) == 2);
+  CHECK(sum(Limiter::kAllowed) == 1);
+  for (const auto& waiter : {first, third}) {
+    const auto told = lined.line.told(owner);
+    CHECK(told.outcome == LimiterWaiters::Told::kServed);
+    CHECK(told.waiter == waiter.waiter);
+    CHECK(told.refusal.tier == Tier::kQueueDepth);
+  }
+  CHECK(lined.line.told(owner).outcome == LimiterWaiters::Told::kNothing);
+}
+
 // Makes the memory of the other owner's entries inaccessible meanwhile: a step through one of them ends the test's
 // process.
 TEST_CASE("told() for one owner takes no step through the entries of another") {

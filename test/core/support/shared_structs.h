@@ -38,10 +38,10 @@ static_assert(sizeof(RoomWaiters<>::Control) == 128);
 static_assert(sizeof(QueueWatch::Control) == 640);
 static_assert(sizeof(LimiterConfig) == 352);
 static_assert(sizeof(LimiterControl) == 1152);
-static_assert(sizeof(KeyState) == 56);
+static_assert(sizeof(KeyState) == 64);
 static_assert(sizeof(TokenBucket) == 16);
 static_assert(sizeof(DepthGate) == 8);
-static_assert(sizeof(StateLine) == 24);
+static_assert(sizeof(StateLine) == 32);
 static_assert(sizeof(WindowLog::Head) == 16);
 static_assert(8 == sizeof(SlidingWindow::Cell) && 8 == sizeof(CalendarWindow::Cell));  // words
 static_assert(sizeof(CalendarMemory) == 112);

@@ -24,11 +24,12 @@ if (isMainThread) {
   const worker = new Worker(fileURLToPath(import.meta.url), {
     workerData: { handle: gate.handle, orders, flags },
   });
+  const exited = once(worker, 'exit');
   await once(worker, 'online');
   while (Atomics.load(flags, 0) === 0) await new Promise((resolve) => setImmediate(resolve));
   Atomics.store(flags, 1, 1);
   admitAll(gate, orders);
-  await once(worker, 'exit');
+  await exited;
   queue.close();
   /** @type {Record<string, number>} */
   const handled = {};
