@@ -14,7 +14,10 @@ export const words: Readonly<
   taken: gateStaging.taken / 8,
   each: gateStaging.takenBytes / 8,
 };
-/** The same for the orders taken, in words of 32 bits. */
+/**
+ * In words of 32 bits: the offset and size of the orders taken, as above, and the offsets of `entry` and `deliveries`
+ * within one such order.
+ */
 export const halves: Readonly<Record<'taken' | 'each' | 'entry' | 'deliveries', number>> = {
   taken: gateStaging.taken / 4,
   each: gateStaging.takenBytes / 4,

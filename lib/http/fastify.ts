@@ -230,7 +230,7 @@ function refuse<Request extends FastifyRequest>(
     if (payload === undefined) answer();
     else reply.send(payload);
   };
-  // A reply is a thenable that resolves when it has been sent.
+  // `result` may also be the reply: it is a thenable, which resolves when the reply has been sent.
   if (isPromise(result)) result = result.then(send);
   else if (result !== undefined) return send(result);
   seeAnswered(result, {

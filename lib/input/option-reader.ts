@@ -73,7 +73,7 @@ export class Options {
     return value;
   }
 
-  /** Returns a function, whose type the caller names; undefined if there is none. */
+  /** Returns the option as a function of type `F`, which is not checked; undefined if the option is not given. */
   callback<F>(name: string): F | undefined {
     const value = this.get(name);
     if (value !== undefined && typeof value !== 'function') {

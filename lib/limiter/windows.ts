@@ -50,7 +50,10 @@ export function periodOf(window: NativeWindow | undefined): CalendarPeriod | und
 const dayMs = 86_400_000;
 const longestMs = { day: dayMs, week: 7 * dayMs, month: 31 * dayMs, year: 366 * dayMs } as const;
 
-/** Returns the length of a window in milliseconds. For a calendar window it is the length of its longest period. */
+/**
+ * Returns the length of a window in milliseconds. For a calendar window it is that of its longest period, if each day
+ * has 24 hours.
+ */
 export function windowLengthMs(window: WindowLimits): number {
   const { every, windowMs } = bare<{ every?: CalendarPeriod; windowMs?: number }>(window);
   return every === undefined ? (windowMs ?? Infinity) : longestMs[every];

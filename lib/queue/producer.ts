@@ -253,7 +253,7 @@ export class Producer<T> {
     this.#onRing = onRing;
   }
 
-  /** Counts one wait more or less. The event loop stays alive while there are waits. */
+  /** Adds `by` to the number of waits. While it is not 0, this thread's event loop stays alive. */
   keepAlive(by: 1 | -1): void {
     const before = this.#waits;
     this.#waits += by;

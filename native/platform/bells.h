@@ -9,7 +9,8 @@
 
 namespace sluice {
 
-// The bells of those attachments of one object that wait for something, by the attachments' numbers.
+// The bells of one object's attachments, by the attachments' numbers. An attachment adds its bell before its first
+// wait, and removes it when it ends.
 class Bells {
  public:
   void ring(std::uint64_t attachment) {

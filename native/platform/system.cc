@@ -14,7 +14,7 @@ namespace sluice::system {
 
 #if defined(__linux__)
 
-// Reads the clock as std::chrono does, but without a call in between, because hot paths read the clock.
+// Calls clock_gettime directly: hot paths read the clock, and std::chrono would add a call of its own.
 static std::uint64_t read(clockid_t clock) noexcept {
   timespec time;
   clock_gettime(clock, &time);

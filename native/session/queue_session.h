@@ -111,7 +111,8 @@ class QueueSession {
   // ---- permits: they belong to the session until it uses or returns them, or ends ---------------------------------
 
   std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
-  // Whether the session has enough permits to use `used` of them, with records from `in`, and to return `unused`.
+  // Whether push_reserved() may be called with these numbers: the lane exists, `in` has room for `used` records, and
+  // the session has `used` + `unused` permits for the lane.
   bool has_permits(std::uint32_t lane, std::uint32_t used, std::uint32_t unused) const {
     return lane < lanes() && used <= in_records_ && std::uint64_t{used} + unused <= permits_[lane];
   }

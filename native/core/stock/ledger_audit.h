@@ -99,8 +99,8 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
         item.counts_users.load(std::memory_order_relaxed) == 0
             ? 0
             : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
-    // Sold is the remainder. If more units are available or reserved than there can be, it has wrapped around below 0,
-    // and so is greater than `most_taken`.
+    // counts() computes `sold` as what the available and reserved units of the shards leave of `most_taken`. If these
+    // are more than `most_taken`, `sold` has wrapped around below 0, and so is greater than `most_taken`.
     const std::uint64_t most_taken = counts.total + counts.backorder;
     const bool adds_up = most_taken <= kQuantityMax && counts.sold <= most_taken &&
                          counts.reserved == reserved[number] &&

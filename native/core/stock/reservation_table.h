@@ -42,9 +42,10 @@ enum class Phase : std::uint8_t {
   kLine = 6
 };
 
-// A thread writes the other fields before it publishes the reservation, or while it alone may change it. A reader that
-// must know that they belong to the generation asked for compares the state before and after, or changes it by a CAS.
-// They are atomic (relaxed) because a late reader may read them while the slot is being used again.
+// A thread writes the fields other than `state` and `sold` before it publishes the reservation, or while it alone may
+// change the reservation. A reader that must know that the fields belong to the generation asked for compares the state
+// before and after it reads them, or changes the state by a CAS. The fields are atomic (relaxed) because a late reader
+// may read them while the slot is being used again.
 struct alignas(kCacheLine) Reservation {
   static constexpr std::uint32_t kHasId = 1U << 31;
 

@@ -90,7 +90,8 @@ struct alignas(kCacheLine) StockShard {
   class Return {
    public:
     explicit Return(StockShard& shard) noexcept : shard_(shard) {
-      // Relaxed: a thread that takes units later publishes this with its REL.
+      // Relaxed: if units are taken after this, by this thread or by one that has synchronized with it, the REL of that
+      // take publishes the count, too: see reserve().
       if (shard_.sharded != 0) shard_.returns_begun.fetch_add(1, std::memory_order_relaxed);
     }
     // REL ended: pairs with ACQ in look(), which then finds the units that have come back.
