@@ -209,7 +209,8 @@ function sanitizerOptions() {
 }
 
 /**
- * Reports one line for each suite, from the lines that main.cc prints. Reports the whole output if something failed.
+ * Reports how many tests of each suite passed, and how many failed, from the lines that main.cc prints. Prints the
+ * whole output if the binary ended with an error.
  */
 function reportSuites(build, { code, output, seconds, problem }) {
   let failed = 0;

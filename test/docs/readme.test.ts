@@ -12,7 +12,7 @@ import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = readFileSync(join(root, 'README.md'), 'utf8');
-/** The programs that README.md shows, unchanged, by the name in the first line of each. */
+/** The programs of README.md, by the name in the first line of each. The tests run them unchanged. */
 const programs = new Map(
   [...text.matchAll(/^```js\n(\/\/ (\S+\.mjs)\n[\s\S]*?)^```$/gm)].map(
     ([, program, name]) => [name, program] as [string, string],

@@ -1,4 +1,7 @@
-/** A request that fails between its charge and its handler is charged nothing, and holds no place in flight. */
+/**
+ * If a request fails after its charge and before its handler, the charge and its place in flight are given back. If a
+ * field of the response cannot be set, the place is given back when the response is closed, and the charge stays.
+ */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Limiter } from 'sluice';

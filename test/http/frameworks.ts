@@ -65,7 +65,10 @@ async function answered(request: IncomingMessage, limited: Limited, answer: Answ
   return answer(request.url ?? '', limited.rateLimit);
 }
 
-/** Starts a server with a limit. `further`: limits of its own for a router, a scope, or an application within. */
+/**
+ * Starts a server with one limit for each options object. Those in `further` come after the first: where the framework
+ * has a router, a scope or an application within the application, they limit that.
+ */
 export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
 
 /** Makes one middleware for each options object. The same object gets the same middleware. */

@@ -68,7 +68,7 @@ export function boundedInlet(port, { inFlight, recordBytes }) {
  */
 export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   const view = packedView(recordBytes);
-  const order = /** @type {Order} */ (view); // a record of 8 bytes has only three of its fields
+  const order = /** @type {Order} */ (view); // a record of 8 bytes has only three fields of an Order
   const numbers = numbersOf(recordBytes);
 
   /** @param {ArrayLike<number>} values @param {Visit} visit */

@@ -55,7 +55,7 @@ TEST_CASE("a million new keys make the limiter forget neither debt nor block of 
   for (std::uint64_t i = 0; i < flood; ++i) {
     flooded.ask(1'000 + i);
     if (i % (flood / 100) != 0) continue;
-    flooded.manual.advance(kSecond / 10);  // after each 100th of the flood
+    flooded.manual.advance(kSecond / 10);  // 100 times during the flood, so 10 seconds in all
     REQUIRE(flooded.ask(kBlocked) == Tier::kBlocked);
     if (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
   }

@@ -1,4 +1,5 @@
-// Queues of every shape behave as plain lists do, step by step.
+// Queues of random shapes behave as plain lists do, step by step. The shapes are those that neither overwrite nor shed
+// and have no waiters for room.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -33,7 +33,8 @@ std::uint64_t open_hash(const Key& key) { return mix(key.high, key.low); }
 std::uint64_t number_with(std::uint64_t hash) {
   return unmix(hash) - (mix(number_key(0).high) + 0x9e3779b97f4a7c15ULL);
 }
-// The fingerprint of a body without a secret: open_line() mixes in a line, then open_body() the user.
+// The fingerprint of a request's body (here: one line and a user), as it would be if the hash had no secret:
+// open_line() returns the hash of the line, and open_body() mixes the user into it.
 std::uint64_t open_line(std::uint64_t sku, std::uint64_t quantity) {
   return mix(open_hash(number_key(sku)), quantity);
 }

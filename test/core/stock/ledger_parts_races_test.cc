@@ -156,7 +156,8 @@ TEST_CASE("a return gives back its own units or none, while reservations use the
     ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
-      // Carts of threads with an odd index have twice the units of the others, so a wrong record would be noticed.
+      // Carts of threads with an odd index have twice the units of the others. So if a return gave back the units of
+      // another thread's cart, the counts below would be wrong.
       const std::uint64_t units = index % 2 + 1;
       const StockRequest::Line wishes[] = {{sku(1), units}, {sku(2), 10 * units}};
       const StockRequest request{wishes, 2, LedgerUser::number(index), Key{}, kHold};

@@ -1,6 +1,6 @@
 /**
- * Tries to change the code of a record's codec, which reaches memory: that of the interpreter, if the process generates
- * no code from strings. Prints ok if it cannot.
+ * Tries in many ways to change the code of a record's codec, which reaches memory. In a process that generates no code
+ * from strings, the codec is the interpreter's. Prints ok if every way fails.
  */
 import { Queue, record, u32, utf8 } from 'sluice';
 

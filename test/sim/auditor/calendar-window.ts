@@ -116,7 +116,7 @@ class Calendar {
     return period;
   }
 
-  /** Returns what the zone's calendar shows for a period; for a week, its Monday. */
+  /** Returns a name for the period that contains `ms`: its date in the zone's calendar; for a week, its Monday's. */
   #nameOf(ms: number): string {
     const parts = this.#format.formatToParts(ms);
     const shown = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));

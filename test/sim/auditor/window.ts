@@ -73,7 +73,10 @@ export class WindowAuditor {
     const buckets = Math.max(1, this.buckets);
     return Math.ceil(Math.floor(windowMs * 1e6) / buckets) !== Math.ceil(this.windowNs / buckets);
   }
-  /** Changes the length. Requests of an old bucket are assumed to have come at the end of the bucket. */
+  /**
+   * Changes the length. If that changes the length of the buckets, each request is counted again, as if it had come at
+   * the end of its old bucket, or now if that is earlier.
+   */
   changeLength(windowNs: number, now: number): void {
     if (this.buckets === 0) {
       this.windowNs = windowNs;

@@ -1,6 +1,7 @@
 /**
- * sluice's Limiter, a token bucket that never runs out: without keys, with numbers as keys, with strings as keys (1,000
- * keys, as for the rivals), and with the reason and the time to wait for each answer.
+ * sluice's Limiter, whose limits are never reached. allow() is measured with a token bucket (without keys, with 1,000
+ * numbers as keys, and with 1,000 strings as keys, as for the rivals) and with three tiers. tryAcquire(), which returns
+ * a decision object, is measured with a token bucket.
  */
 import { Limiter } from 'sluice';
 import { keys, numberKeys, PLENTY } from '../../../harness/repository-only/loads/limiter-load.js';
