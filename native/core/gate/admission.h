@@ -106,7 +106,7 @@ class Admission {
  private:
   static constexpr std::uint64_t kLater = ~0ULL;
 
-  // `kPlain`: there is no key and no cart; the compiler drops their code.
+  // `kPlain`: there is no key and no cart; the compiler drops their code. `way`: how to push, see order_push.h.
   template <bool kPlain, class Push>
   static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                         Push way) noexcept {
@@ -153,7 +153,7 @@ class Admission {
         if (!to_requeue(answer, refused)) return refused;
       }
     }
-    if (way.looks_full(queue)) return busy(parts, request, {Outcome::kQueueFull}, kLater);
+    if (way.looks_full(queue)) return earlier_answer_or(parts, request, {Outcome::kQueueFull}, kLater);
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? time.now() : 0;
@@ -164,7 +164,7 @@ class Admission {
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by, decision.window};
         refusal.retry_after = parts.limiter->retry_after(*parts.limiter_slot, now, 1, key);
-        return busy(parts, request, refusal, now);
+        return earlier_answer_or(parts, request, refusal, now);
       }
     }
     AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
@@ -207,7 +207,9 @@ class Admission {
                                  Push way) noexcept {
     Queue& queue = *parts.queue;
     const PushResult room = way.promise(queue);
-    if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
+    if (room != PushResult::kPushed) return earlier_answer_or(parts, request, {refusal_of(room)}, now);
+    // The ledger calls the function below last in its operation, when the units are taken and other threads can find
+    // the reservation. The function always returns true, because a push into promised room cannot fail.
     const StockAnswer answer =
         parts.stock->reserve(*parts.stock_slot, request, now, [&](std::uint64_t reservation) {
           order.reservation = reservation;
@@ -236,8 +238,8 @@ class Admission {
 
   // Called when the limiter or the queue refuses, with that `refusal`. If the id was answered before, this returns that
   // earlier answer in its place, except kDuplicate for an order that is in no queue.
-  static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
-                     std::uint64_t now) noexcept {
+  static Result earlier_answer_or(const Parts& parts, const StockRequest& request, const Result& refusal,
+                                  std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
     const StockAnswer earlier = parts.stock->recall(*parts.stock_slot, request);
     if (earlier.result == ReserveResult::kReserved) return refusal;
