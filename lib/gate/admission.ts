@@ -112,8 +112,9 @@ export function ofThePast(answer: number, reservation: bigint): Admission | unde
 }
 
 /**
- * The admissions for refusals without details, by the number of the refusal. They are made once, because many orders
- * may be refused at a time.
+ * The admissions for refusals without details, by the answer of native `admit`; undefined for its other answers. The
+ * numbers below `limited` are those of `outcomes` and, for refusals by the stock, of `reserveResults`. The admissions
+ * are made once, because many orders may be refused at a time.
  */
 const refusals: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
   const outcome =

@@ -67,6 +67,7 @@ export class Gate<T> implements Disposable {
   readonly #keyed: boolean | undefined;
   /** The native function `admit`, in a field of its own, where V8 finds it faster. */
   readonly #admit: NativeGate['admit'];
+  /** Writes an order's record into the staging of this thread's queue object, where native `admit` reads it. */
   readonly #stage: (order: T) => void;
   /** The option that every `admit` needs; undefined if there is none. */
   readonly #needed: 'key' | 'lines' | undefined;
@@ -317,6 +318,10 @@ export class Gate<T> implements Disposable {
     return new Admitted(this.#bigints[words.reservation] as bigint, false, 'held');
   }
 
+  /**
+   * Returns the admission for an answer of native `admit` that is not undefined: one of `outcomes` or `reserveResults`,
+   * or `limited` plus the limiter's refusal. Throws if the answer reports an error, or a field with a bad value.
+   */
   #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
     if (answer > limited) return limitedBy(answer, this.#numbers[words.retryAfterMs] as number);
     const refusal = refusedFor(answer, cart?.[this.#halves[2 * words.line] as number]);

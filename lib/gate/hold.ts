@@ -25,11 +25,12 @@ export class Hold {
    */
   readonly deliveries: number;
   readonly #resolve: Resolve;
+  /** The order's index in the gate's table of orders in flight; undefined once it is decided or put back. */
   #entry: number | undefined;
   #decided = false;
   #call: Call | undefined;
 
-  /** @internal `entry`: where the gate keeps the order until it is decided. */
+  /** @internal `entry`: the order's index in the gate's table of orders in flight (in_flight_table.h). */
   constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
     if (typeof resolve !== 'function') {
       throw constructorError('Hold', 'the hold that consume() of a gate gives its handler');

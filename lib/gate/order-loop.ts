@@ -45,11 +45,14 @@ export class OrderLoop<T> {
   #renewal: NodeJS.Timeout | undefined;
   /** The time, by `performance.now()`, by which the holds in hand must be renewed; Infinity if none must. */
   #renewAt = Infinity;
-  /** The orders taken last, and how many of them were handed to a handler. */
+  /** The orders that the last #take() returned. Handlers were given the first `#started` of them. */
   #batch: Array<Taken<T>> = [];
   #started = 0;
-  /** How many orders were taken just now and are in no batch yet; -1 after they were put back. */
-  #unseen = 0;
+  /**
+   * How many orders native `take` has returned that are only in the staging buffer, because #take() has not finished.
+   * #leaving() puts them back and sets -1, so that #take() returns none.
+   */
+  #unbatched = 0;
   readonly #resolve = (
     confirm: boolean,
     entry: number | undefined,
@@ -150,13 +153,14 @@ export class OrderLoop<T> {
 
   #take(max: number, begins: boolean): Array<Taken<T>> {
     const count = this.#consumer.takeReportingDrops(() => {
-      this.#unseen = this.#native.take(max, begins ? 1 : 0);
-      return this.#unseen;
+      this.#unbatched = this.#native.take(max, begins ? 1 : 0);
+      return this.#unbatched;
     }, true);
     // A listener for dropped records has disposed of the gate meanwhile: #leaving() has put the orders back.
-    if (this.#unseen !== count) return [];
-    this.#unseen = 0;
+    if (this.#unbatched !== count) return [];
+    this.#unbatched = 0;
     const renewInMs = this.#numbers[words.renewInMs] as number;
+    // Native `take` has copied the records into the staging of the queue object; taken() decodes them.
     const batch = this.#consumer.taken(count).map((order, i) => {
       const at = words.taken + words.each * i;
       const reservation = this.#bigints[at] as bigint;
@@ -170,7 +174,7 @@ export class OrderLoop<T> {
     return batch;
   }
 
-  /** Returns where the gate keeps the i-th order that was taken just now. */
+  /** Returns the index, in the gate's table of orders in flight, of the i-th order that was taken just now. */
   #entryAt(i: number): number {
     return this.#halves[halves.taken + halves.each * i + halves.entry] as number;
   }
@@ -183,8 +187,8 @@ export class OrderLoop<T> {
     for (const { hold } of this.#batch.slice(this.#started))
       hold.putBack((entry) => this.#native.putBack(entry));
     this.#batch = [];
-    for (let i = 0; i < this.#unseen; i++) this.#native.putBack(this.#entryAt(i));
-    this.#unseen = -1;
+    for (let i = 0; i < this.#unbatched; i++) this.#native.putBack(this.#entryAt(i));
+    this.#unbatched = -1;
     this.#renewIn(Infinity);
   }
 
