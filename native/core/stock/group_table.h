@@ -1,9 +1,9 @@
 // Groups of items that share a limit per user: how many units of all items of the group together one user can hold or
 // have bought.
 //
-// A group has no counts of its own. What a user has of a group is the sum of what the user has of its items, so a
-// change of a user's count changes the group's sum too. Threads that add for the same user do so one at a time, under a
-// lock that the user's key chooses, so that the sum does not grow between a thread's look and its addition.
+// A group has no counts of its own. A thread that reserves units of a group's item adds up the user's counts of all the
+// group's items, which are in the user table. From then until it has added its units to one of these counts, it holds a
+// lock, which the hash of the user's key chooses. So no other thread adds units of the group for this user meanwhile.
 #pragma once
 
 #include <atomic>

@@ -12,10 +12,10 @@
 // So refusals, which cost a client nothing, never displace an admitted id, and each bucket has one entry that no
 // admitted id takes before it must. An id whose reservation is held is never forgotten.
 //
-// Homes have twice as many entries as `capacity`, so that a home is full of held ids only by bad luck (one in 270 at
-// `capacity` held ids). There is one spill bucket for 16 homes, and by chance it is full in practically no table: see
-// docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a look-up reads only the
-// home.
+// There is at least one home for every 8 ids of `capacity`, so that a home is full of held ids only by bad luck: at
+// `capacity` held ids, at most one home in 269 gets 17 or more of them (the Poisson probability at a mean of 8). There
+// is one spill bucket for 16 homes, and by chance it is full in practically no table: see docs/guide/guarantees.md. A
+// home counts its ids in spill buckets; if it has none there, a look-up reads only the home.
 //
 // A thread locks a bucket while it decides one id in it. That takes a few hundred nanoseconds of native code, which
 // calls no JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a circle. If a
