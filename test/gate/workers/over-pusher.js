@@ -1,5 +1,5 @@
-// Admits orders to a gate whose queue overwrites, and pushes some past the gate, until it is told to stop or
-// terminated.
+// A producer thread for a gate whose queue overwrites. It admits orders, and pushes other records directly to the
+// queue, past the gate. It runs until the test sets the first word of `shared`, or terminates it.
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -8,7 +8,7 @@ import { Order, order } from '../order.js';
 const { handle, seed, firstId, ids, shared } = workerData;
 const gate = Gate.attach(Order, handle);
 const random = new SeededRandom(seed);
-/** The first word is 1 when the thread must stop. The second counts the admitted orders. */
+/** The first word is 1 when the thread must stop. The second counts the orders that all such threads have admitted. */
 const words = new Int32Array(shared);
 const batcher = gate.queue.batcher({ max: 8 });
 

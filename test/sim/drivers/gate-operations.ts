@@ -3,8 +3,9 @@ import { drawByWeight, type Operation, type Random, sometimes } from '../operati
 import type { GateScenario, Order } from './gate.js';
 
 /**
- * What a handler does with an order after `jumpNs`. 'hang': the handler never ends; the consumption is aborted
- * meanwhile, or the handler's time runs out. 'die': the handler's thread ends with the order in hand.
+ * What a handler does with an order, after it has advanced the clock by `jumpNs`. 'return', 'throw': it does only that.
+ * 'confirm', 'confirmPart', 'cancel': it decides by its hold, then returns. 'hang': its promise never settles; see
+ * `Consume.givesUp`. 'die': it disposes of the gate object while the order is in hand, as the end of its thread would.
  */
 export interface Decision {
   readonly how: 'return' | 'throw' | 'confirm' | 'confirmPart' | 'cancel' | 'hang' | 'die';

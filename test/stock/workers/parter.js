@@ -1,5 +1,7 @@
-// Confirms, cancels, returns and changes parts of the reservations in a shared list, as other threads do at the same
-// time, until it is told to stop or ended. It counts its results in shared memory: see ../part-races.test.ts.
+// One of the threads of ../part-races.test.ts. Each thread reserves carts, whose reservations it puts into the shared
+// list `ids`, and confirms, cancels, returns and changes single lines of any reservation in that list. All threads
+// together count in `told` how many units of each item they have sold, less those returned. A thread runs until the
+// test sets `stop`, or terminates it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
