@@ -24,7 +24,14 @@ let handleOf: (clock: ManualClock) => NativeHandle;
 export class ManualClock {
   #native: NativeClock;
 
-  /** Creates a clock whose time is `startMs` milliseconds. */
+  /**
+   * Creates a clock whose time is `startMs` milliseconds.
+   *
+   * @param startMs The time, 0 to 1e12. Default: 0.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `startMs`.
+   * @example
+   * const clock = new ManualClock(1_000);
+   */
   constructor(startMs = 0) {
     if (typeof startMs !== 'number' || !(startMs >= 0 && startMs <= clockLimits.startMs)) {
       throw optionError(

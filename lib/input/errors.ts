@@ -42,6 +42,7 @@ export class SluiceError extends Error {
     return 'SluiceError';
   }
 
+  /** True for every error, of any realm, whose `code` begins with `ERR_SLUICE_`. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (!isNativeError(value) || !('code' in value)) return false; // of any realm
     return typeof value.code === 'string' && value.code.startsWith('ERR_SLUICE_');

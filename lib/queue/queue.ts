@@ -382,7 +382,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Iterates over the records as they come, until the queue is closed and drained. A record leaves the queue when it is
    * handed out. A loop that is left early leaves the other records in the queue, and releases the lease.
    *
+   * @returns The iterator, for one loop.
    * @throws as `tryPop`.
+   * @example
+   * for await (const order of queue) await handle(order);
    */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
     return this.#consumer.iterate();
