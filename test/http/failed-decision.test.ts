@@ -59,7 +59,9 @@ describe('gives back its charge', () => {
     untouched(chosen);
     untouched(other);
   });
+});
 
+describe('gives back its place in flight', () => {
   it('where a field cannot be set', () => {
     const limiter = made();
     const { request, response } = exchange();
