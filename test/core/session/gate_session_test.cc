@@ -5,8 +5,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <limits>
+#include <thread>
 #include <vector>
 
 #include "gate_sessions.h"
@@ -202,6 +204,49 @@ TEST_CASE("a cart replaces the record's own item; a refusal leaves nothing behin
   CHECK(gate.in_flight() == 1);
   CHECK(gate.queue().permits() == 0);
   thread.end();
+}
+
+TEST_CASE("an admitted order wakes the consumer that sleeps") {
+  SharedGate gate(Shape{});
+  GateThread consumer(gate), producer(gate);
+  REQUIRE(consumer.queue.consumes());
+  REQUIRE(consumer.queue.park() == Park::kParked);
+  CHECK(producer.outcome({9, 1, 1, 0}) == static_cast<Outcome>(ReserveResult::kUnknownSku));
+  CHECK(gate.host.rung == 0);
+  producer.admit_numbers(1, 1);
+  CHECK(gate.host.rung == 1);
+  producer.end();
+  consumer.end();
+}
+
+TEST_CASE("a refused order's room and place in flight go to callers that came for them meanwhile") {
+  Shape shape;
+  shape.ids = true;
+  shape.capacity = 1;
+  shape.waiters = 1;
+  SharedGate gate(shape, SharedGate::kOthers + 1);
+  GateThread repeating(gate), waiting(gate);
+  REQUIRE(repeating.outcome({1, 1, 1, 77}) == Outcome::kAdmitted);
+  const Orders orders = waiting.take(1, true);
+  REQUIRE(waiting.resolve(orders.at(0), true) == ResolveResult::kDone);
+
+  // Pauses the ledger as an audit does: the repeated order has room and a place, but its id is not looked up yet.
+  StockLedger ledger = gate.stock();
+  auto& quiesce = ledger.memory().control->quiesce;
+  quiesce.pause(ledger.thread_slots());
+  std::thread admitting([&] { CHECK(repeating.outcome({1, 1, 1, 77}) == Outcome::kDuplicateConfirmed); });
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (gate.queue().permits() == 0 && std::chrono::steady_clock::now() < patience)
+    std::this_thread::yield();
+  const std::uint32_t for_room = waiting.queue.wait_to_push(0, kNoDeadline);
+  CHECK(waiting.queue.waiter_state(for_room) == WaiterState::kWaiting);
+  CHECK(waiting.limiter->acquire(1, kNever, nullptr).waiter != LimiterWaiters::kNone);
+  quiesce.resume();
+  admitting.join();
+  CHECK(waiting.queue.waiter_state(for_room) == WaiterState::kServed);
+  CHECK(waiting.limiter->told().told.outcome == LimiterWaiters::Told::kServed);
+  repeating.end();
+  waiting.end();
 }
 
 TEST_CASE("an order is decided by one thread, however many try") {

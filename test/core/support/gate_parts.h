@@ -29,6 +29,7 @@ struct Shape {
   std::uint64_t burst = 1'000'000;
   std::uint64_t keys = 0;
   bool ids = false;
+  std::uint32_t waiters = 0;  // how many callers may wait for room in the queue
   Overflow overflow = Overflow::kReject;
   std::uint64_t ttl_ns = 0;  // 0: orders do not expire in the queue
 };
@@ -67,6 +68,7 @@ struct Gate {
     queue.weights[0] = 1;
     queue.tag_bytes = sizeof(OrderTag);
     queue.overflow = shape.overflow;
+    queue.waiters = shape.waiters;
     queue.expires = shape.ttl_ns != 0;
     if (queue.expires) queue.ttl_ns = shape.ttl_ns;
     return queue;

@@ -21,7 +21,7 @@
 namespace sluice::test {
 
 struct GateQueueHost final : QueueHost {
-  void ring_consumer() noexcept override {}
+  void ring_consumer() noexcept override { ++rung; }
   void ring(std::uint64_t) noexcept override {}
   void ring_all() noexcept override {}
   void give_back(const Tag& tag) noexcept override {
@@ -30,6 +30,7 @@ struct GateQueueHost final : QueueHost {
   }
 
   std::atomic<TagReturns*> returns{nullptr};
+  std::atomic<std::uint64_t> rung{0};  // how often the consumer's bell was rung
   std::atomic<std::uint64_t> given_back{0};
 };
 
@@ -45,7 +46,7 @@ struct SharedGate {
         limiter(limits_of(shape, depth_max)),
         queue_memory(Queue::bytes(this->shape)),
         stock_memory(StockLedger::bytes(kLedger)),
-        gate_memory(GateMemory::bytes(gate_shape(in_hand_max))),
+        gate_memory(GateMemory::bytes(gate_shape(shape, in_hand_max))),
         returns(std::in_place) {
     queue().format(0);
     stock().format(kLedger, kHold, KeySecret{{3, 4}}, Sweeping::kAsked);
@@ -54,7 +55,7 @@ struct SharedGate {
       stock().add_item(*slot, {number_key(sku), {}, kUnits, shape.per_user, 1}, clock().now());
     }
     stock().thread_slots().release(slot);
-    gate().format(gate_shape(in_hand_max));
+    gate().format(gate_shape(shape, in_hand_max));
     open_returns();
     if (!keyed) {
       slot = limiter.segment().limiter().thread_slots().acquire();
@@ -62,8 +63,11 @@ struct SharedGate {
       limiter.segment().limiter().thread_slots().release(slot);
     }
   }
-  static GateShape gate_shape(std::uint32_t in_hand_max) {
-    return {{field(offsetof(Record, sku)), field(offsetof(Record, quantity)), {}, {}},
+  static GateShape gate_shape(const Shape& shape, std::uint32_t in_hand_max) {
+    return {{field(offsetof(Record, sku)),
+             field(offsetof(Record, quantity)),
+             {},
+             shape.ids ? field(offsetof(Record, id)) : RequestField{}},
             in_hand_max,
             sizeof(Record)};
   }
