@@ -195,6 +195,25 @@ TEST_CASE("without memory to remember a decision, the decision is undone") {
   holder->end();
 }
 
+TEST_CASE("an undone decision serves the waiters that came while it held its depth") {
+  for (const bool at_once : {true, false}) {
+    TestLimiter limiter(depth_of(1, 16));
+    const Key key = key_of(limiter, "a");
+    auto session = limiter.attach(), waiter = limiter.attach();
+    LimiterSession::Joined joined;
+    limiter.host.has_memory = false;
+    limiter.host.when_out_of_memory = [&] { joined = waiter->acquire(1, kNever, &key); };
+    CHECK_FALSE((at_once ? session->try_acquire(1, &key).kept : session->acquire(1, kNever, &key).kept));
+    limiter.host.has_memory = true;
+    REQUIRE(waits(joined));
+    CHECK(limiter.host.was_rung(waiter->number()));
+    CHECK(waiter->told().told.outcome == Told::kServed);
+    CHECK(limiter.in_flight() == 1);
+    session->end();
+    waiter->end();
+  }
+}
+
 TEST_CASE("waiters see changed limits at once") {
   TestLimiter limiter(depth_of(2));
   auto session = limiter.attach(), waiter = limiter.attach();

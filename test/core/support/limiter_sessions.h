@@ -7,8 +7,10 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/limiter/limiter_segment.h"
@@ -23,7 +25,10 @@ struct LimiterHostOfTests final : LimiterHost {
     rung.push_back(session);
   }
   void* allocate(std::size_t bytes) noexcept override {
-    if (!has_memory) return nullptr;
+    if (!has_memory) {
+      if (when_out_of_memory) std::exchange(when_out_of_memory, nullptr)();
+      return nullptr;
+    }
     ++blocks;
     return std::malloc(bytes);
   }
@@ -40,6 +45,7 @@ struct LimiterHostOfTests final : LimiterHost {
   std::vector<std::uint64_t> rung;
   std::atomic<int> blocks{0};  // allocated and not freed
   bool has_memory = true;
+  std::function<void()> when_out_of_memory;  // called once, before allocate() returns nullptr
 };
 
 struct TestLimiter {
