@@ -229,9 +229,7 @@ Park QueueSession::park() {
   if (consumer_.park()) return Park::kParked;
   // This does not ask readable() again: a queue that overwrites may have dropped the readable records meanwhile, for
   // one that is not published yet.
-  if (!consumer_.drained()) return Park::kReady;
-  tell_if_drained();
-  return Park::kEnded;
+  return consumer_.drained() ? Park::kEnded : Park::kReady;
 }
 
 // ---- the end -----------------------------------------------------------------------------------------------

@@ -188,10 +188,34 @@ TEST_CASE("waiters for the end are woken at the close, and with the last record,
   CHECK(shared.host.rung_all() == 1);
   CHECK(consumer->park() == Park::kEnded);
   CHECK(consumer->await_record([] { FAIL("there is nothing to wait for"); }) == Park::kEnded);
-  shared.host.rung_all();
+  CHECK(shared.host.rung_all() == 0);  // they were woken already
   consumer->end();
   CHECK(shared.host.rung_all() != 0);
   waiting->end();
+}
+
+TEST_CASE("waiters for the end are woken once, by the record or the unused permit that goes last") {
+  for (const bool permit_last : {false, true}) {
+    SharedNumbers shared(shape_of(4));
+    NumberSession producer(shared, 1), consumer(shared, 2);
+    producer.push(1);
+    REQUIRE(producer->reserve(0, 1) == 1);
+    REQUIRE(producer->close());
+    shared.host.rung_all();
+    const auto go = [&](bool permit) {
+      if (permit) {
+        producer.push_reserved({}, 1);
+      } else {
+        CHECK(consumer.take(4) == List{1});
+      }
+    };
+    go(!permit_last);
+    CHECK(shared.host.rung_all() == 0);
+    go(permit_last);
+    CHECK(shared.host.rung_all() == 1);
+    producer->end();
+    consumer->end();
+  }
 }
 
 TEST_CASE("waiters for the end learn that a closed queue with records in it has lost its consumer") {
