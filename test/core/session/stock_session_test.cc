@@ -140,6 +140,20 @@ TEST_CASE("quantities, counts and items out of range are refused, and nothing is
   staged.session.end();
 }
 
+TEST_CASE("a request in a buffer that is shorter than its layout is refused, and nothing is changed") {
+  Staged staged;
+  REQUIRE(staged.ledger.add(1, 10) == ItemTable<>::Added::kAdded);
+  staged.line(0, 1, 4);
+  const auto before = staged.memory;
+  staged.calls.stage(Words(std::span<std::byte>(staged.memory).first(StockStaging::kBytes - 1)));
+  CHECK(staged.calls.reserve(1) == kBadArgument);
+  CHECK(staged.memory == before);
+  CHECK(staged.ledger.holds(1, 10, 0, 0));
+  staged.calls.stage(Words(staged.memory));
+  staged.reserved(1);
+  staged.session.end();
+}
+
 TEST_CASE("a text that exceeds the buffer is read up to the end of the buffer") {
   Staged staged;
   const std::size_t at = StockStaging::kBytes - 3;
