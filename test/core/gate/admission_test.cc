@@ -258,7 +258,7 @@ TEST_CASE("orders of a restored ledger are queued again once each, however many 
     StockLedger restored(memory, gate.ledger_shape);
     REQUIRE(read_snapshot(restored.memory(), gate.ledger_shape, words, kSecond, Sweeping::kAsked) ==
             SnapshotError::kNone);
-    std::atomic<std::uint64_t> requeued{0}, repeated{0}, otherwise{0};
+    std::atomic<std::uint64_t> requeued{0}, repeated{0}, busy{0};
     in_threads(kThreads, [&](unsigned thread) {
       Admission::Parts parts = gate.attach();
       parts.stock = &restored;
@@ -267,12 +267,14 @@ TEST_CASE("orders of a restored ledger are queued again once each, however many 
       for (std::uint64_t i = 0; i < 2 * kOrders; ++i) {
         const std::uint64_t id = i < kOrders ? i + 1 : random.between(1, kOrders);
         const Outcome outcome = gate.admit(parts, {1, 1, id, id}).outcome;
-        ++(outcome == Outcome::kRequeued ? requeued : outcome == Outcome::kDuplicate ? repeated : otherwise);
+        requeued += outcome == Outcome::kRequeued;
+        repeated += outcome == Outcome::kDuplicate;
+        busy += outcome == as_outcome(ReserveResult::kIdBusy);
       }
     });
     CHECK(requeued == kOrders);
-    // `otherwise` counts the answers kIdBusy: the thread that held the id's bucket had lost the processor.
-    CHECK(requeued + repeated + otherwise == 2 * kOrders * kThreads);
+    // An id is busy when the thread that held its bucket had lost the processor. There is no other answer.
+    CHECK(requeued + repeated + busy == 2 * kOrders * kThreads);
     CHECK(gate.queue.depth() == kOrders);
     CHECK(gate.queue.permits() == 0);
     CHECK(gate.limiter.in_flight() == kOrders);
