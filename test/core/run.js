@@ -65,11 +65,6 @@ const untried = [
     line: 'entry.stamp.load(std::memory_order_acquire) == before',
     because: 'it keeps stores in order, which Relacy does by itself',
   },
-  {
-    header: 'core/queue/ring.h', // front()
-    line: 'return control_->head.load(std::memory_order_acquire);',
-    because: 'only a gate that ends calls front(), and no scenario has one',
-  },
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
 const mutantExecutions = '10000'; // no mutant needs more than about a hundred to be found

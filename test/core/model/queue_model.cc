@@ -135,7 +135,7 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
   }
 };
 
-// A thread that neither pushes nor pops asks for the depth.
+// A thread that neither pushes nor pops asks for the depth, and for the records that are not consumed.
 struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   static constexpr std::uint64_t kRecords = 2;
   QueueModel<8> queue;
@@ -154,6 +154,9 @@ struct WatchDepth : rl::test_suite<WatchDepth, 3> {
       for (int i = 0; i < 3; ++i) {
         require(queue.ring.depth() <= kRecords, "the depth is never more than what was pushed");
         require(!queue.ring.looks_full(), "a queue that was never full does not look full");
+        const std::uint64_t front = queue.ring.front();
+        require((queue.ring.claimed() - front) / kRingStep <= kRecords,
+                "no position is claimed before the front that was read first");
       }
     }
   }
