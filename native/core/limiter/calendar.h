@@ -15,7 +15,8 @@ namespace sluice {
 
 enum class Every : std::uint8_t { kNone = 0, kDay = 1, kWeek = 2, kMonth = 3, kYear = 4 };
 
-// From `at_ns` on (since 1970, UTC) the zone's clocks are `offset_ns` ahead of UTC.
+// From `at_ns` on (nanoseconds since 1970, UTC) until the next change, the zone's clocks are `offset_ns` ahead of UTC;
+// if it is negative, behind UTC.
 struct ZoneChange {
   std::int64_t at_ns, offset_ns;
 };
@@ -33,21 +34,21 @@ class Calendar {
       case Every::kDay:
         return days + kFirst;
       case Every::kWeek:
-        return floored(days + 3, 7) + kFirst;  // 1970 began on a Thursday
+        return floored(days + 3, 7) + kFirst;  // 1970-01-01 was a Thursday, 3 days after a Monday
       default:
         break;
     }
     const Month month = month_of(days);
     return every_ == Every::kYear ? month.year : month.year * 12 + month.index;
   }
-  // The first moment of a period.
+  // Returns the first moment of the period, in nanoseconds since 1970.
   std::int64_t begin(std::int64_t period) const noexcept { return first_at(first_day(period) * kDayNs); }
-  // No period is shorter, except by what daylight saving takes from it.
+  // Returns a length that no period falls below, except by the time that a change of the zone's offset takes from it.
   std::uint64_t shortest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 28, 365};
     return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs);
   }
-  // No period is longer, even with what daylight saving adds to it.
+  // Returns a length that no period exceeds. It contains 3 hours for changes of the zone's offset.
   std::uint64_t longest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 31, 366};
     return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs + kDayNs / 8);
@@ -100,7 +101,7 @@ class Calendar {
                          [](std::int64_t time, const ZoneChange& change) { return time < change.at_ns; });
     return static_cast<std::uint32_t>(after - changes_) - 1;
   }
-  // The first moment at which the zone's clocks show `local_ns` or later.
+  // Returns the first moment at which the zone's clocks show `local_ns` or later.
   std::int64_t first_at(std::int64_t local_ns) const noexcept {
     for (std::uint32_t i = index_at(local_ns - 2 * kDayNs);; ++i) {
       const std::int64_t at = local_ns - changes_[i].offset_ns;
@@ -113,22 +114,25 @@ class Calendar {
   std::uint32_t count_;
 };
 
-// The period of a calendar window, for all its states and threads. It follows the wall clock, but goes back to an
-// earlier period only after the longest period has passed by the monotonic clock. So if the wall clock is set back, no
-// period gets a second quota within that time, and no key is locked out for longer.
+// The present period of a calendar window, the same for all its states and threads. It follows the wall clock into a
+// later period at once, but into an earlier one only when the limiter's time has advanced by the longest period's
+// length since the present one was entered. So if the wall clock is set back, no period gets a second quota within that
+// time, and no key is locked out for longer than that.
 struct CalendarPeriod {
   std::atomic<std::int64_t> period;
-  std::atomic<std::uint64_t> since;  // when that period was entered, in the limiter's time
+  std::atomic<std::uint64_t> since;  // when the present period was entered, in the limiter's time
   SpinLock<> lock;                   // held by the thread that changes it
 
-  // Returns the present period. `of_wall`: the period that this thread's wall clock shows.
+  // Returns the present period at `time`, in the limiter's time. `of_wall`: the period that this thread's wall clock
+  // shows. `longest`: Calendar::longest_ns().
   std::int64_t now(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) const noexcept {
     const std::int64_t present = period.load(std::memory_order_relaxed);
     return of_wall >= present || is_over(time, longest) ? of_wall : present;
   }
-  // Returns the same as now(), and makes it the period of all threads from then on.
+  // Returns what now() returns, and makes it the present period of all threads.
   std::int64_t enter(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) noexcept {
-    // Relaxed: a thread that has read the word of a state (with ACQ) sees here the period of that word, or a later one.
+    // Relaxed: a thread that has read the word of a state (with ACQ) sees here the period of that word, or one that was
+    // entered after it.
     if (period.load(std::memory_order_relaxed) == of_wall) [[likely]]
       return of_wall;
     lock.lock();
@@ -140,7 +144,7 @@ struct CalendarPeriod {
     lock.unlock();
     return entered;
   }
-  // Returns the nanoseconds after which the period may also go back, if the wall clock is in an earlier one.
+  // Returns the nanoseconds until the present period may be left for an earlier one; 0: it may be left now.
   std::uint64_t held_for(std::uint64_t time, std::uint64_t longest) const noexcept {
     return is_over(time, longest) ? 0 : since.load(std::memory_order_relaxed) + longest - time;
   }
@@ -152,7 +156,7 @@ struct CalendarPeriod {
   }
 };
 
-// The count of one state:  | period : 34 | count : 30 |
+// A calendar window of one state. Its count is one word:  | period : 34 | count : 30 |
 class CalendarWindow {
  public:
   using Cell = std::atomic<std::uint64_t>;
@@ -187,17 +191,18 @@ class CalendarWindow {
     }
   }
   void forget(std::uint64_t cost, std::uint64_t time) noexcept { refund(present(time), cost); }
-  // REL cell: pairs with ACQ in count() and used(). 0 belongs to no period, so a thread that reads it learns nothing
-  // else from it.
+  // REL cell: pairs with ACQ in count() and used(). They take a 0 for the word of an earlier period, because 0 is the
+  // number of no period.
   void clear() noexcept { cell_.store(0, std::memory_order_release); }
 
   std::uint64_t used(std::uint64_t time) const noexcept {
-    // ACQ cell: as in count(). If the word is of a later period, present() sees that period.
+    // ACQ cell: pairs with REL in count() and refund(). So present() sees the period of the word, or one that was
+    // entered after it.
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
-  // Whether nothing is counted, so that the state may be forgotten. Enters the present period for all threads first, so
-  // that the answer stays true if the wall clock is set back.
+  // Whether nothing is counted in the present period, so that the state may be forgotten. Enters that period for all
+  // threads first, so that the answer stays true if the wall clock is set back.
   bool empty(std::uint64_t time) noexcept {
     period_.enter(calendar_.period_at(wall_), time, calendar_.longest_ns());
     return used(time) == 0;
@@ -211,13 +216,13 @@ class CalendarWindow {
     return used(time) + cost <= limit_ ? 0 : until(1, time);
   }
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t time) const noexcept {
-    // A count above the limit ends with its period like the rest, so it delays no later period.
+    // The period ends also for units that add() counted beyond the limit, so they take nothing from later periods.
     const std::uint64_t periods = (std::min(used(time), limit_) + all - 1) / limit_;
     if (periods == 0) return 0;
     if (periods > TokenRate::kTimeMax / calendar_.shortest_ns()) return kNever;
     return until(static_cast<std::int64_t>(periods), time);
   }
-  // Nanoseconds until the present period is over.
+  // Returns the nanoseconds until the present period may be over: see until().
   std::uint64_t more_in(std::uint64_t time) const noexcept { return until(1, time); }
 
  private:
@@ -226,11 +231,11 @@ class CalendarWindow {
     return static_cast<std::uint64_t>(period_.now(calendar_.period_at(wall_), time, calendar_.longest_ns()));
   }
 
-  // Returns the period in which `cost` was counted; 0: it would exceed `most`.
+  // Returns the period in which `cost` was counted; 0: the count would exceed `most`.
   std::uint64_t count(std::uint64_t cost, std::uint64_t time, std::uint64_t most) noexcept {
     const std::int64_t of_wall = calendar_.period_at(wall_);
-    // ACQ cell: pairs with REL below, and in refund(). A thread that sees a count of a later period sees that period in
-    // enter(), too.
+    // ACQ cell: pairs with REL below, and in refund(). A thread that reads a period from the word sees that period in
+    // enter(), or one that was entered after it.
     std::uint64_t word = cell_.load(std::memory_order_acquire);
     for (;;) {
       const auto period = static_cast<std::uint64_t>(period_.enter(of_wall, time, calendar_.longest_ns()));
@@ -243,7 +248,8 @@ class CalendarWindow {
     }
   }
 
-  // Nanoseconds until the `periods`-th period after the present one begins.
+  // Returns the nanoseconds until the `periods`-th period after the present one begins. If the wall clock shows an
+  // earlier period than the present one, returns no more than the time until the present one may be left for it.
   std::uint64_t until(std::int64_t periods, std::uint64_t time) const noexcept {
     const std::uint64_t longest = calendar_.longest_ns();
     const std::int64_t of_wall = calendar_.period_at(wall_), now = period_.now(of_wall, time, longest);

@@ -5,7 +5,7 @@
 //
 // A guest that is blocked or has waiters stays: the hand passes over its slot. One slot in kStride never holds a guest
 // that stays, so the hand finds a slot within kStride steps, and a new guest always gets one. If the guest of such a
-// slot is to stay, it changes places with a guest nearby.
+// slot is to stay, it moves to a slot nearby, or changes places with the guest there.
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //
@@ -78,9 +78,9 @@ class GuestRing {
     return at == 0 ? kNone : at - 1;
   }
 
-  // Makes `key` a guest with a zeroed state, and returns its slot. kNone: `to_stay` is true, and guests that stay have
-  // all of the next 2 * kStride slots where they may. `stays(state)` reports whether a guest stays; `leave(state)` is
-  // called for the guest that is forgotten.
+  // Makes `key` a guest with a zeroed state, and returns its slot. kNone: `to_stay` is true, and in the next 2 *
+  // kStride slots every slot in which a guest may stay has one that stays. `stays(state)` reports whether a guest
+  // stays; `leave(state)` is called for the guest that is forgotten.
   template <class Stays, class Leave>
   std::uint32_t take(const Key& key, bool to_stay, Stays&& stays, Leave&& leave) noexcept {
     for (std::uint32_t step = 0; step < 2 * kStride; ++step) {
@@ -99,8 +99,8 @@ class GuestRing {
     return kNone;
   }
 
-  // Moves the guest in `from` to a slot where it may stay. If a guest that does not stay has that slot, the two change
-  // places, so that none is forgotten. kNone: no slot nearby can be used.
+  // Moves the guest in `from` to a slot where it may stay, and returns that slot. If a guest that does not stay has
+  // that slot, the two change places, so that none is forgotten. kNone: no slot nearby can be used.
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
     for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
@@ -163,7 +163,7 @@ class GuestRing {
         state_bytes_(state_bytes),
         cleared_bytes_(cleared_bytes) {}
 
-  // How many slots the hand visits before this one.
+  // Returns how many slots the hand visits before this one.
   std::uint32_t due(std::uint32_t slot) const noexcept { return (slot + slots_ - control_->hand) % slots_; }
   template <class Stays>
   bool takes(std::uint32_t slot, Stays& stays) const noexcept {

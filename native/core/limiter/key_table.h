@@ -2,7 +2,7 @@
 //
 // A new key takes a free place of its set, or the place of a key whose state is equal to a fresh one, so that nothing
 // is lost. If the set has neither, the key becomes a guest: see guest_ring.h. So a flood of new keys cannot make the
-// limiter forget a key that has a place and owes something, and each new key gets a state of its own.
+// limiter forget a key that has a place and owes something, and each new key that is charged gets a state of its own.
 //
 // No timer reclaims places: a thread that needs one looks at the 16 keys of the set. The table has room for twice `max`
 // keys. If `max` keys owe something, fewer than 1 in 1,000 of them are guests.

@@ -56,7 +56,7 @@ class Limiter : public LimiterStates {
   // The zone changes of all calendar windows. The caller fills them in before the limiter is used.
   ZoneChange* zone_changes() noexcept { return calendars_->changes(); }
 
-  // A caller may read only the fields that are fixed at creation; configure() changes the others.
+  // A caller may read only the fields that are fixed at creation; configure() changes all others.
   const LimiterConfig& config() const noexcept { return control_->config; }
   ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
   // A thread holds this lock while it uses the slot of ThreadSlots::kReturns, from acquire() to release().
@@ -78,7 +78,8 @@ class Limiter : public LimiterStates {
     return decision;
   }
 
-  // Undoes an allowed decision that was just made at `now`, as if it had never been made. Cannot fail.
+  // Undoes an allowed decision that was just made at `now`: gives back its charge and its depth, and counts it no more.
+  // Cannot fail.
   void undo(ThreadSlot& thread, const Clock& clock, std::uint64_t now, const Decision& decision,
             std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
@@ -99,7 +100,8 @@ class Limiter : public LimiterStates {
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.refund_rates(receipt, cost, time); });
   }
 
-  // Ends work of `cost` that was in flight. Returns false, and changes nothing, if less was in flight.
+  // Ends work of `cost` that was in flight. Returns false, and changes nothing, if less was in flight. Returns true if
+  // the limiter itself counts no depth.
   bool release(ThreadSlot& thread, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(thread, control_->epoch_ns, key, Need::kFound,
@@ -178,7 +180,7 @@ class Limiter : public LimiterStates {
     return visit(thread, now, key, Need::kStay,
                  [&](Tiers& tiers, std::uint64_t time, bool) { tiers.block(time + ns); });
   }
-  // Makes this thread refuse every request for the next `ns` nanoseconds; 0 ends that.
+  // Makes this thread refuse every request for the next `ns` nanoseconds; 0: no longer.
   void overload(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns) noexcept {
     thread.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
                                             std::memory_order_relaxed);
@@ -253,7 +255,7 @@ class Limiter : public LimiterStates {
     if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals);
     if (in_flight) thread.count(kInFlight, cost);
   }
-  // Counts an allowed decision no more, except its depth.
+  // Takes an allowed decision out of all counters but kInFlight.
   static void uncount(ThreadSlot& thread, Tier would_refuse) noexcept {
     thread.count(kAllowed + static_cast<std::uint32_t>(would_refuse), ~0ULL);  // one less
     if (would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);

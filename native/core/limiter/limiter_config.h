@@ -39,7 +39,8 @@ struct LimiterConfig {
   WindowConfig windows[kWindowsMax];
   std::uint64_t depth_max = 0;
 
-  // Copies the fields that configure() changes. It does not write the others, so threads may read them at any time.
+  // Copies the fields that configure() changes. It does not write those fixed at creation, so threads may read these at
+  // any time.
   void change_to(const LimiterConfig& next) {
     enforce = next.enforce;
     bucket = next.bucket;

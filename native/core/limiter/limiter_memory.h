@@ -16,11 +16,13 @@ namespace sluice {
 
 struct LimiterControl {
   LimiterConfig config;    // changed only while no thread is inside an operation
-  std::uint64_t epoch_ns;  // the limiter's time 0
+  std::uint64_t epoch_ns;  // what the limiter's clock showed at the limiter's time 0
   KeySecret secret;
   Quiesce<> quiesce;
-  std::atomic<std::uint64_t> serial;       // the last serial that a state got
-  alignas(kCacheLine) TokenBucket bucket;  // the shared state
+  std::atomic<std::uint64_t> serial;  // the last serial that a state got
+  // The shared state is `bucket`, `depth`, `blocked_until` and `line`.
+  alignas(kCacheLine) TokenBucket bucket;
+  // Held to give tokens back to `bucket`.
   SpinLock<> refunds;
   alignas(kCacheLine) DepthGate depth;
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;

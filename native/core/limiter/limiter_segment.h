@@ -20,16 +20,16 @@ namespace sluice {
 
 // Settings that the limiter keeps for its callers and does not use itself. Fixed at creation.
 struct LimiterNotes {
-  // The longest names of the IANA database have 32 characters.
+  // The longest names of the IANA database have 32 characters, so all of them fit.
   static constexpr std::size_t kTimeZoneMax = 63;
   struct TimeZone {
     std::uint8_t length;
     char text[kTimeZoneMax];
   };
 
-  double max_loop_delay_ms;          // 0: the adaptive tier does not watch the loop
-  double adaptive_interval_ms;       // the time between two of the caller's measurements
-  TimeZone time_zones[kWindowsMax];  // for calendar windows, as they were given
+  double max_loop_delay_ms;          // 0: the adaptive tier does not watch the event loop
+  double adaptive_interval_ms;       // the time between two of the caller's measurements of the loop
+  TimeZone time_zones[kWindowsMax];  // names of the zones of calendar windows, as they were given
 
   // Returns false, and changes nothing, if the name is too long.
   bool name_time_zone(std::uint32_t window, std::string_view name) noexcept {
@@ -74,7 +74,7 @@ class LimiterSegment {
     return LimiterSegment(body);
   }
 
-  // A caller may read only the fields that are fixed at creation; configure() changes the others.
+  // A caller may read only the fields that are fixed at creation; configure() changes all others.
   const LimiterConfig& config() const noexcept { return shape_in<LimiterSegment>(body_); }
   Limiter limiter() const { return Limiter(body_, config()); }
   void* waiters() const { return body_ + Places(config()).waiters; }

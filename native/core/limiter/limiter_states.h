@@ -31,10 +31,13 @@ class LimiterStates {
     kByLine,
     kDryRefusals,  // refusals in a dry run, which were allowed; also counted by tier
     kOverflowed,   // decisions about guests
-    kPlaces,       // free places taken, less places given up
-    kEvicted,      // places that a new key took from another key
-    kForgotten,    // of these, places of guests that owed something
-    kInFlight,     // with keys: cost entered less cost left; the sum over all threads is in flight
+    // Free places of the table and the ring that were taken, less those given up: the sum over all threads is how many
+    // are in use.
+    kPlaces,
+    kEvicted,    // places that a new key took from another key
+    kForgotten,  // of these, places of guests that owed something
+    // With keys: cost entered less cost left. The sum over all threads is the cost in flight.
+    kInFlight,
     kOverloadedUntil =
         kThreadCounters - 1,  // no count: until when this thread refuses, in the limiter's time
   };
@@ -89,7 +92,8 @@ class LimiterStates {
     return found;
   }
 
-  // Calls act(tiers) for each state: of all callers, of each key, of each guest. Called while no operation is inside.
+  // Calls act(tiers) for each state: that of all callers, and those of the keys and the guests. Called while no
+  // operation is inside.
   template <class Act>
   void for_each_state(Act&& act) noexcept {
     act(Tiers(control_->config, shared_state()));

@@ -19,10 +19,10 @@ struct StateLine {
   std::atomic<std::uint32_t> waiting;
   WaiterChain chain;
   std::uint64_t serial;             // changes when earlier charges can no longer be refunded; never repeats
-  std::atomic<std::uint64_t> cost;  // of all waiters together
+  std::atomic<std::uint64_t> cost;  // the costs of all waiters together
 };
 
-// The charges of one decision. A refund gives back exactly these.
+// The charges of one decision. A refund gives back what is still in force of exactly these.
 struct Receipt {
   std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
@@ -50,7 +50,7 @@ class Tiers {
   };
   struct Taken {
     Tier refused_by = Tier::kNone;
-    std::uint8_t window = 0;  // the one that refused
+    std::uint8_t window = 0;  // the index of the window that refused
     Receipt receipt;
   };
 
@@ -98,7 +98,8 @@ class Tiers {
   void force_depth(std::uint64_t cost) noexcept {
     if (holds_depth()) state_.depth->force(cost);
   }
-  // Returns false, and changes nothing, if less than `cost` is in flight.
+  // Returns false, and changes nothing, if less than `cost` is in flight. Returns true if the tier does not count the
+  // depth itself.
   bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
 
   std::uint64_t in_flight() const noexcept { return state_.depth->in_flight(); }
@@ -167,7 +168,8 @@ class Tiers {
     return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 
-  // The tier that would allow the least now, and how much that is. kNone: there are no tiers.
+  // The tier that would allow the least now, and how much that is. kNone: there are no tiers. A block counts as a tier
+  // that allows nothing.
   struct Tightest {
     Tier tier;
     std::uint64_t left;
@@ -195,7 +197,7 @@ class Tiers {
   struct Rooms {
     Room bucket, depth, windows[kWindowsMax];
   };
-  // Ignores a block, waiters and the adaptive tier, each of which refuses everything.
+  // Ignores a block, waiters and the adaptive tier, which refuse whatever room there is.
   Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     Rooms rooms;
     if (config_.has_bucket) {

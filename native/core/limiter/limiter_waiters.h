@@ -8,15 +8,16 @@
 //    |                 |   +---------> expired ----|---------------------------^
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// A waiter about which its owner has news is in the owner's list (see owner_lists.h), and the owner's bell is rung.
-// Only review(), which is called after a change of limits, walks over all waiters of a state.
+// If there is news about a waiter, the waiter is in its owner's list (see owner_lists.h), and the owner's bell is rung.
+// Only the two reviews, which are called after a change of limits, walk over all waiters of a state.
 //
 //   memory:  | Control | Waiter[max] | OwnerList[max] |
 //
 // No background thread serves waiters. Their owners do: an owner calls tend() again when the time is over that tend()
-// returned for the front. So does any thread that gives capacity back. The handshake of waiter_list.h lets no wake-up
-// get lost: join() counts the waiter in its state and in the list, then calls before_look(), then asks the tiers once
-// more. A thread gives capacity back, then calls made_room(), then reads the counts.
+// returned for the front. A thread that gives capacity back also serves them, with given_back(). The handshake of
+// waiter_list.h lets no wake-up get lost: join() counts the waiter in its state and in the list, then calls
+// before_look(), then asks the tiers once more. A thread gives capacity back, then calls made_room(), then reads the
+// counts.
 //
 // A thread takes the lock of the list while it has the lock of a key's set, never the other way round.
 #pragma once
@@ -79,7 +80,9 @@ class LimiterWaiters : public LimiterWaiting {
       tended.left = expire_if_late(tiers, asking, time, waiter);
       const Waiter* front = list_.front(tiers.line().chain);
       if (front != nullptr) tended.wait = tiers.retry_after(front->cost, time);
-      if (tended.wait == 0) tended.wait = kNever;  // the thread that gives capacity back serves the front
+      // The front then waits for depth: the thread that gives depth back serves the front. (Or `asking.woken` was full:
+      // then the caller serves the state again.)
+      if (tended.wait == 0) tended.wait = kNever;
     });
     return tended;
   }
@@ -120,11 +123,11 @@ class LimiterWaiters : public LimiterWaiting {
     return key;
   }
 
-  // How far a call has come that goes over all places. It stops when `asking.woken` is full. The caller then serves the
+  // How far a call that goes over all places has come. It stops when `asking.woken` is full. The caller then serves the
   // other waiters of `key`, and calls again with `next` as `from`, until `next` is `max`.
   struct Passed {
     std::uint32_t next;
-    Key key;  // {}: of a limiter without keys
+    Key key;  // {}: the limiter has no keys
   };
   // Gives up all waiters of `owner`. `from` is 0 in the first call.
   Passed abandon(const Asking& asking, std::uint64_t now, const Owner& owner, std::uint32_t from) noexcept {
@@ -148,8 +151,8 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // Called after the limits have changed. Ends at once the wait of each waiter that can no longer be served before its
-  // deadline, and wakes the owner of each front, so that it looks again. Takes time in proportion to the places. `from`
-  // is 0 in the first call.
+  // deadline, serves those that the new limits allow, and wakes the owner of each front, which then calls tend(). Takes
+  // time in proportion to the places. `from` is 0 in the first call.
   Passed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
     if (waiting() == 0) return {list_.max(), {}};
     for (std::uint32_t index = from; index < list_.max(); ++index) {
@@ -160,7 +163,7 @@ class LimiterWaiters : public LimiterWaiting {
     }
     return {list_.max(), {}};
   }
-  // The same for the waiters of one state: that of `key`, or of a limiter without keys (nullptr).
+  // Does what review() does, for the waiters of one state: that of `key`; nullptr: the limiter has no keys.
   void review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (waiting() == 0) return;
     visit_line(asking.slot, now, key,
@@ -184,7 +187,7 @@ class LimiterWaiters : public LimiterWaiting {
   void visit(ThreadSlot& slot, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
     limiter_.visit(slot, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
   }
-  // Calls act(tiers, limiter's time) under the lock if the state of `key` has waiters.
+  // Calls act(tiers, limiter's time) under the lock of the list, if the state of `key` has waiters.
   template <class Act>
   void visit_line(ThreadSlot& slot, std::uint64_t now, const Key* key, Act&& act) noexcept {
     const auto locked_act = [&](Tiers& tiers, std::uint64_t time, bool) {
@@ -260,8 +263,8 @@ class LimiterWaiters : public LimiterWaiting {
 
   // ---- steps of a line, under the lock ---------------------------------------------------------------------------
 
-  // Serves the waiters of a state, from the front on, while the tiers allow it; in a dry run, all. Returns whether it
-  // served any.
+  // Serves the waiters of a state, from the front on, while the tiers allow it (in a dry run, always) and
+  // `asking.woken` is not full. Returns whether it served any.
   bool serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& line = tiers.line();
     bool served = false;
@@ -299,7 +302,7 @@ class LimiterWaiters : public LimiterWaiting {
     return waiter.deadline == kNever ? kNever : waiter.deadline - time;
   }
 
-  // How long a waiter will wait is known only for the front.
+  // How long a waiter will wait is known only for the front, so only the front may expire before its deadline.
   bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
     if (!enforces()) return false;
     if (waiter.deadline != kNever && time >= waiter.deadline) return true;
@@ -371,7 +374,8 @@ class LimiterWaiters : public LimiterWaiting {
     if (!line.chain.empty() && !asking.woken.full()) lists_.notify(*list_.front(line.chain), asking.woken);
   }
 
-  // False in a dry run: then nothing keeps a waiter waiting. Called inside a visit, where no other thread changes it.
+  // False in a dry run: then nothing keeps a waiter waiting. Called inside a visit, where no other thread changes the
+  // setting.
   bool enforces() const noexcept { return limiter_.config().enforce; }
 
   void unlink(StateLine& line, Waiter& waiter, WaiterState becomes) noexcept {

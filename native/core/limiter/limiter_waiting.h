@@ -11,29 +11,30 @@
 namespace sluice {
 
 struct LimiterWaiting {
-  // In state kEnded the waiter has expired.
+  // In state kEnded the waiter has expired, or LimiterWaiters::leave() is about to free its place.
   struct Waiter : WaiterPlace<> {
     std::uint32_t list;   // the index of its owner's list
     WaiterLinks notice;   // its neighbours in that list
     std::uint64_t owner;  // the session that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
-    std::uint64_t wait;      // once expired: how long a new waiter would wait
-    Key key;                 // {}: of a limiter without keys
-    Receipt receipt;         // once served
-    Tiers::Refusal refusal;  // once expired: the refusal; once served: what only a dry run let pass
-    bool keyed;              // it waits for the state of `key`
-    bool listed;             // it is in the list of its owner
+    std::uint64_t wait;      // once expired: how long another request of this cost would wait
+    Key key;                 // {}: the limiter has no keys
+    Receipt receipt;         // once served: its charge
+    // Once expired: why it was refused. Once served in a dry run: why it would have been refused, if it would.
+    Tiers::Refusal refusal;
+    bool keyed;   // it waits for the state of `key`
+    bool listed;  // it is in the list of its owner
   };
   // The news that an owner has not taken yet: its waiters that were served, have expired, or have come to the front.
   struct OwnerList {
     std::uint64_t owner;  // 0: free
     WaiterChain notices;
-    std::uint32_t waiters;  // places that the owner has, listed or not
-    std::uint32_t next;     // the next free list + 1; 0: none
+    std::uint32_t waiters;  // how many waiters of the owner have a place, in `notices` or not
+    std::uint32_t next;     // the index of the next free list, + 1; 0: none
   };
   struct alignas(kCacheLine) Control : WaiterControl<> {
-    std::uint32_t free_lists;  // the first free list + 1; not 0 while a place is free
+    std::uint32_t free_lists;  // the index of the first free list, + 1; not 0 while a place is free
   };
   using Places = WaiterList<Waiter>;
 
@@ -50,10 +51,11 @@ struct LimiterWaiting {
   };
 
   static constexpr std::uint32_t kNone = kNoWaiter;
-  // A session whose callers wait. Its own thread keeps this struct.
+  // A session whose callers wait. The session's thread keeps this struct.
   struct Owner {
     const std::uint64_t number;  // no other session has or had it; not 0
-    std::uint32_t list = kNone;  // the index of its list, if the owner of that list is `number`
+    // The index of the list that it had last. It still has this list if the list's owner is `number`.
+    std::uint32_t list = kNone;
   };
   // A caller's request: its cost, and the longest time that it would wait, in ns (kNever: without end).
   struct Wish {
@@ -62,23 +64,24 @@ struct LimiterWaiting {
     const Key* key;  // nullptr: the limiter has no keys
   };
   struct Joined {
-    Limiter::Decision decision;  // why the caller was refused, or why it waits
+    Limiter::Decision decision;  // allowed, or why the caller was refused or waits
+    // kNone: the caller does not wait.
     std::uint32_t waiter = kNone;
-    std::uint64_t wait = 0;  // at least so many ns until it is worth asking again
+    std::uint64_t wait = 0;  // if not allowed: after so many ns the cost may be allowed, at the earliest
   };
-  // One entry of an owner's list. kFront: the waiter is the front now, or the wait of the front has changed; tend()
-  // returns that wait.
+  // One entry of an owner's list. kFront: the waiter has come to the front, or the wait of the front has changed. In
+  // both cases the owner calls tend(), which returns the wait.
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
-    Tiers::Refusal refusal;  // as Waiter::refusal
+    Tiers::Refusal refusal;  // see Waiter::refusal
     std::uint64_t wait;
     std::uint64_t cost;
-    Key key;          // {}: of a limiter without keys
-    Receipt receipt;  // of one that was served
+    Key key;          // {}: the limiter has no keys
+    Receipt receipt;  // see Waiter::receipt
   };
   struct Tended {
-    // ns until the front may be served; kNever: only another thread can make that possible
+    // ns until the front may be served; kNever: time alone does not make that possible, or there is no front
     std::uint64_t wait;
     std::uint64_t left;  // ns until the waiter's deadline; kNever: it has none, or waits no more
     Key key;

@@ -23,11 +23,12 @@ inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept
 }
 
 struct WindowConfig {
-  SlidingWindowConfig sliding;     // exact: one bucket, the window; calendar: only `limit` is used
+  SlidingWindowConfig sliding;     // exact: one bucket, which is the window; calendar: only `limit` is used
   bool exact = false;              // true: a WindowLog
-  std::uint64_t log_capacity = 0;  // exact: the largest limit
+  std::uint64_t log_capacity = 0;  // exact: the largest `limit` that configure() may set
   Every every = Every::kNone;      // the periods of a calendar window
-  // A calendar window has so many zone changes, from this index on (see CalendarMemory).
+  // Calendar windows only: how many changes the window's zone has, and the index of the first one in
+  // CalendarMemory::changes().
   std::uint32_t zone_changes = 0;
   std::uint32_t first_change = 0;
 
@@ -48,9 +49,9 @@ struct WindowConfig {
 };
 
 // The time, the periods and the zones, for all states of a limiter with calendar windows:
-//   | CalendarMemory | ZoneChange[], those of each window |
+//   | CalendarMemory | ZoneChange[] of all windows, one after another |
 struct CalendarMemory {
-  std::uint64_t epoch_ns;  // the limiter's time 0 by its clock
+  std::uint64_t epoch_ns;  // what the limiter's clock showed at the limiter's time 0
   bool is_manual;          // true: the limiter's clock shows nanoseconds since 1970
   CalendarPeriod periods[kWindowsMax];
 
@@ -122,7 +123,8 @@ class LimiterWindow {
     return config_.exact ? log().empty(now) : buckets().empty(now);
   }
 
-  // Changes a sliding window to another length. Called while no other thread is inside an operation.
+  // Converts the buckets of a sliding window to the length in `to`. The times of an exact window and the count of a
+  // calendar window keep their meaning. Called while no other thread is inside an operation.
   void rebase(const WindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     if (!by_calendar() && !config_.exact && to.sliding.bucket_ns != config_.sliding.bucket_ns) {
       buckets().rebase(to.sliding, now, scratch);

@@ -2,7 +2,8 @@
 // to the front.
 //
 // An owner has a list while one of its waiters has a place. So as many lists as places are enough, however many owners
-// there are, and no owner steps through the entries of another one. Every call is made under the lock of the waiters.
+// there are, and no owner steps through the entries of another one. Every call except format() is made under the lock
+// of the waiters.
 #pragma once
 
 #include <cstdint>
@@ -53,8 +54,8 @@ class OwnerLists : public LimiterWaiting {
     return waiter;
   }
 
-  // Adds to `woken` the owners whose lists are not empty, from list `from` on, as many as fit. Returns the list with
-  // which to go on; the number of lists: there are no more.
+  // Adds to `woken` the owners whose lists are not empty, from list `from` on, as many as fit. Returns the list at
+  // which the next call goes on; if that is the number of lists, there are no more.
   std::uint32_t collect(Woken& woken, std::uint32_t from) const noexcept {
     for (; from < places_.max() && !woken.full(); ++from) {
       if (lists_[from].owner != 0 && !lists_[from].notices.empty()) woken.add(lists_[from].owner);

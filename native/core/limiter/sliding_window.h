@@ -9,8 +9,8 @@
 //
 // Threads add only to the cell of the running bucket. Before a thread opens a new bucket, it seals the cells of the n
 // buckets before it. An add is a CAS that fails on a sealed cell. So if the CAS on the running cell succeeds, the older
-// cells have not grown since their sum was checked: check and add are one step, without a lock. A refund may lower an
-// older cell at any time; the check was then stricter than needed.
+// cells have not grown since their sum was checked: check and add are one step, without a lock. refund(), forget() and
+// clear() may lower an older cell at any time; the check was then stricter than needed.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kWindowBucketsMax = 1000;
 
 struct SlidingWindowConfig {
   std::uint64_t limit = 0;      // 1 to kWindowLimitMax
-  std::uint64_t bucket_ns = 0;  // window / buckets; times buckets + 1 at most 2^56 ns: two years
+  std::uint64_t bucket_ns = 0;  // window / n, rounded up; bucket_ns * (n + 1) is at most 2^56 ns: two years
   std::uint32_t buckets = 0;    // n: 1 to kWindowBucketsMax
 };
 
@@ -38,7 +38,7 @@ class SlidingWindow {
   // `cells` points to cells(config.buckets) zeroed words.
   SlidingWindow(const SlidingWindowConfig& config, Cell* cells) : config_(config), cells_(cells) {}
 
-  // What take() records for refund(): the bucket that was charged.
+  // What take() returns: the bucket, and whether it was charged. refund() needs it.
   struct Charge {
     std::uint64_t bucket;
     bool taken;
@@ -79,7 +79,7 @@ class SlidingWindow {
   // Undoes a take(), however late. Cannot fail: a bucket that has left the window needs no refund.
   void refund(const Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t running = bucket_of(now);
-    // Compares the whole numbers, because the 33 bits of a number that a cell has repeat.
+    // Compares whole bucket numbers, because a cell has only 33 bits of a number, and these repeat.
     if (running > charge.bucket && running - charge.bucket > config_.buckets) return;
     Cell& charged = cell(charge.bucket);
     std::uint64_t word = charged.load(std::memory_order_relaxed);
@@ -93,7 +93,8 @@ class SlidingWindow {
     }
   }
 
-  // Counts `cost` in the running bucket even if the sum then exceeds the limit.
+  // Counts `cost` in the running bucket even if the sum then exceeds the limit, but never more than kWindowLimitMax in
+  // it.
   template <class ReadClock>
   void add(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     std::uint64_t bucket = bucket_of(now);
@@ -135,8 +136,8 @@ class SlidingWindow {
   bool empty(std::uint64_t now) const noexcept { return sum(bucket_of(now)) == 0; }
 
   // Changes to as many buckets of another length, at time `now`. The requests of a bucket are assumed to have come at
-  // its end, so nothing is forgotten too early. Called while no other thread is inside an operation. `scratch` has room
-  // for cells(buckets) words.
+  // its end, or at `now` if that is earlier, so nothing is forgotten too early. Called while no other thread is inside
+  // an operation. `scratch` has room for cells(buckets) words.
   void rebase(const SlidingWindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     const std::uint64_t bucket = bucket_of(now);
     for (std::uint64_t age = 0; age <= config_.buckets; ++age) scratch[age] = count_of(bucket - age);

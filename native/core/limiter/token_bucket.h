@@ -1,6 +1,6 @@
 // A token bucket by the generic cell rate algorithm (GCRA, ITU-T I.371). The theoretical arrival time is kept in tokens
-// instead of nanoseconds, so that no rate is rounded to a whole interval. One 64-bit word, `spent`, decides; a second
-// one, `moved`, is for refunds.
+// instead of nanoseconds, so that the time between two tokens need not be a whole number of nanoseconds. One 64-bit
+// word, `spent`, decides; a second one, `moved`, is for refunds.
 //
 // `spent` counts the units handed out, on the scale of the units accrued since the bucket's origin. A unit is a
 // fraction of a token (see token_rate.h). A request passes if spent + cost <= accrued + burst. Units that accrue while
@@ -32,7 +32,7 @@ struct TokenBucketConfig {
   std::uint64_t burst = 0;         // tokens, 1 to 2^32
   std::uint64_t origin = 0;        // limiter's time from which tokens accrue
   std::uint64_t warm_up_ns = 0;    // 0: none
-  std::uint64_t warm_up_from = 0;  // limiter's time at which it began
+  std::uint64_t warm_up_from = 0;  // limiter's time at which the warm-up began
   double per_second = 0;           // the rate as it was given, for display
 
   // Whether tokens accrue in the same way in both configurations, so that `spent` keeps its meaning.
@@ -41,7 +41,8 @@ struct TokenBucketConfig {
            warm_up_from == other.warm_up_from;
   }
 
-  // Returns the units accrued until `now`; 0 if `now`, which a thread may have read earlier, is before `origin`.
+  // Returns the units accrued until `now`. Returns 0 if `now` is before `origin`: a thread may read the time before
+  // configure() sets a new origin, and use it afterwards.
   std::uint64_t accrued(std::uint64_t now) const noexcept {
     if (now <= origin) return 0;
     if (warm_up_ns == 0) return rate.accrued(now - origin);
@@ -94,7 +95,7 @@ inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
-  // What take() records: `end` is `spent` after it, which is the end of its slot, plus `moved` at that time.
+  // What take() records: the end of the slot that it took, which is `spent` after it, plus `moved` at that time.
   struct Slot {
     std::uint64_t end = 0;
   };
@@ -109,8 +110,8 @@ class TokenBucket {
     const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);
-    // ACQ moved: pairs with REL in lower(). A take() that sees a move in `moved` also sees the `spent_` that it
-    // lowered, and refund() does not apply that move to its slot.
+    // ACQ moved: pairs with REL in lower(). A take() that reads a move from `moved` also reads the `spent_` that was
+    // lowered with that move, so refund() must not apply the move to the slot of this take(), and does not.
     const std::uint64_t moved = moved_.load(std::memory_order_acquire);
     // Relaxed: `spent_` alone decides, and it publishes no other memory.
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
@@ -132,15 +133,15 @@ class TokenBucket {
             SpinLock<>* lock, ReadClock&& clock_now) noexcept {
     const std::uint64_t units = config.rate.units(cost);
     std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
-    // If this succeeds, no other thread has changed the bucket since, so no slot is behind this one. (Or a refund and a
-    // take() of the same size came in between. Then refund() may assume that the slot of that take() ends too late, by
-    // at most `cost`.)
+    // If this CAS succeeds, no other thread has changed the bucket since, so no slot is behind this one. (Or a refund
+    // and a take() of the same size came in between. Then refund() may assume that the slot of that take() ends too
+    // late, by at most `cost`.)
     if (spent_.compare_exchange_strong(end, end - units, std::memory_order_relaxed,
                                        std::memory_order_relaxed)) {
       return;
     }
     // At most `gone` units of the slot have accrued again. Other requests may have taken them, if this thread lost the
-    // processor.
+    // processor, so they are not given back.
     const std::uint64_t gone = config.accrued(clock_now()) - config.accrued(then);
     if (gone >= units) return;
     const Locked locked(lock);
@@ -157,7 +158,7 @@ class TokenBucket {
     const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = config.accrued(now);
     // If `end` is greater than `spent_`, the subtraction has wrapped around below 0, because more than `slot.end` units
-    // were given back since.
+    // were given back since; or `end` is too late, as undo() describes. In both cases nothing is given back.
     if (end <= accrued || end > spent_.load(std::memory_order_relaxed)) return;
     lower(std::min(config.rate.units(cost), end - accrued), end);
   }
@@ -177,7 +178,7 @@ class TokenBucket {
   bool full(const TokenBucketConfig& config, std::uint64_t now) const noexcept {
     return spent_.load(std::memory_order_relaxed) <= config.accrued(now);
   }
-  // Makes the bucket full, whatever time the next call has.
+  // Makes the bucket full, whatever `now` the next call has.
   void clear() noexcept { spent_.store(0, std::memory_order_relaxed); }
 
   // Changes to the rate of `to`, whose origin is `now`. The bucket keeps its debt. Called while no other thread is
@@ -197,13 +198,15 @@ class TokenBucket {
   }
 
   // Returns the nanoseconds from `now` until take(cost) passes if no other request takes tokens. 0: at once. kNever:
-  // cost > burst.
+  // cost > burst, or it takes longer than 36 years.
   std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost,
                             std::uint64_t now) const noexcept {
     if (cost > config.burst) return kNever;
     return retry_after_all(config, cost, now);
   }
-  // The same for `cost` tokens that are taken one by one as they accrue, so `cost` may exceed the burst.
+  // Returns the nanoseconds from `now` until `cost` tokens can have been taken, one by one as they accrue, if no other
+  // request takes tokens. `cost` may exceed the burst. kNever: it takes longer than TokenRate can compute (17 years or
+  // more).
   std::uint64_t retry_after_all(const TokenBucketConfig& config, std::uint64_t cost,
                                 std::uint64_t now) const noexcept {
     if (!config.rate.fits(cost)) return kNever;
@@ -236,16 +239,16 @@ class TokenBucket {
     SpinLock<>* lock_;
   };
 
-  // Gives `units` back. `end`: where the slot ends that is given back, or kNowhere. If that is `spent_`, no slot is
-  // behind it, so none is moved.
+  // Gives `units` back. `end`: the end of the slot to which they belong. If it equals `spent_`, no slot is behind that
+  // one, so no slot moves. kNowhere: the units count as lying before every slot, so every slot moves.
   void lower(std::uint64_t units, std::uint64_t end) noexcept {
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
                                          std::memory_order_relaxed)) {
     }
     const std::uint64_t moved = moved_.load(std::memory_order_relaxed) + std::min(units, spent);
-    // REL moved: pairs with ACQ in take(). Stored after `spent_`. So if a take() sees the lowered `spent_` but the old
-    // `moved`, refund() applies this move to its slot, too, and gives back too little, not too much.
+    // REL moved: pairs with ACQ in take(). Stored after `spent_`. So if a take() reads the lowered `spent_` but the old
+    // `moved`, refund() applies this move to the slot of that take(), too, and gives back too little, not too much.
     if (spent != end) moved_.store(moved, std::memory_order_release);
   }
 

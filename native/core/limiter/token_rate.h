@@ -31,7 +31,7 @@ class TokenRate {
       ++result.fraction_bits_;
     }
     // rate * 2^fraction_bits / 1e9 is exactly high * 2^scale / 1e9. The division goes on until the quotient has 62
-    // bits. It is rounded up, so that accrued() reaches a whole token at the nanosecond at which it is due.
+    // bits. The quotient is rounded up, so that accrued() reaches a whole token at the nanosecond at which it is due.
     int exponent = 0;
     const double mantissa = std::frexp(rate, &exponent);
     std::uint64_t high = static_cast<std::uint64_t>(std::ldexp(mantissa, 53));
@@ -39,7 +39,7 @@ class TokenRate {
     std::uint64_t quotient_high = high / 1'000'000'000;
     std::uint64_t rest = high % 1'000'000'000;
     std::uint64_t quotient = quotient_high;
-    int taken = 0;  // extra bits of quotient
+    int taken = 0;  // how often the quotient was doubled
     while (quotient < (1ULL << 61)) {
       rest <<= 1;
       quotient = (quotient << 1) | (rest >= 1'000'000'000 ? 1 : 0);
@@ -56,7 +56,7 @@ class TokenRate {
   std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
 
   // A time beyond 36 years counts as never. The units that accrue until then fit in 64 bits at every rate; those of
-  // twice that time would not.
+  // twice that time would not fit at some rates.
   static constexpr std::uint64_t kTimeMax = 1ULL << 60;
 
   // Returns the first nanosecond at which `units` have accrued; kTimeMax if that is later.

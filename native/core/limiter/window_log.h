@@ -1,6 +1,6 @@
 // An exact sliding window. It records the time of each request, in one word for each unit of its cost, so that a
-// request counts for exactly the length of the window and not a nanosecond longer. It takes 8 bytes times the largest
-// limit.
+// request counts for exactly the length of the window and not a nanosecond longer. The words take 8 bytes times the
+// largest limit.
 //
 // `times` is a circle whose newest time is at head - 1; times never decrease. A request of cost c passes if the oldest
 // of the newest limit - c + 1 times has left the window. So only the newest `limit` times are needed.
@@ -42,11 +42,12 @@ class WindowLog {
     return {time, true};
   }
 
-  // Undoes a take(), however late. `charge.bucket` is its time. Moves all newer times.
+  // Undoes a take(), however late. `charge.bucket` is the time of that take(). Moves all newer times one after another,
+  // so the call takes time in proportion to their number.
   void refund(const SlidingWindow::Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     if (now > charge.bucket && now - charge.bucket >= config_.bucket_ns) return;
     const Locked locked(head_.lock);
-    // Finds how many times are newer.
+    // Finds how many times are newer than the charge.
     std::uint64_t age = 0;
     for (std::uint64_t end = head_.kept; age < end;) {
       const std::uint64_t middle = age + (end - age) / 2;
@@ -96,7 +97,7 @@ class WindowLog {
     return head_.kept == 0 || newest(0) + config_.bucket_ns <= now;
   }
 
-  // Counts `cost` even if it exceeds the limit.
+  // Counts `cost` even if it exceeds the limit, but no more than the capacity.
   void add(std::uint64_t cost, std::uint64_t now) noexcept {
     const Locked locked(head_.lock);
     append(std::min(cost, capacity_), head_.kept == 0 ? now : std::max(now, newest(0)));
