@@ -1,5 +1,5 @@
-// How many units each user has bought of an item and not returned: one word for each entry of the user table, whose own
-// counts include units that are only held. Sales and returns write a word; reservations do not.
+// Counts the units that each user has bought of an item and not returned, in one word for each entry of the user table,
+// whose own counts include units that are only held. Sales and returns write a word; reservations do not.
 //
 // While an entry has bought units, its count is not 0, so it stays with its pair. A thread that returns units takes
 // them from here first, and then checks that the entry still belongs to the pair. If not, it has taken units of another
@@ -20,8 +20,8 @@ class BoughtUnits {
   }
   explicit BoughtUnits(void* memory) : units_(static_cast<std::atomic<std::uint32_t>*>(memory)) {}
 
-  // All accesses are relaxed: a thread that learns of a sale has acquired its line's record, which was written after
-  // this.
+  // All accesses are relaxed: a thread that learns of a sale from its record has acquired the word `sold` of the line,
+  // which the seller changes after it has added the units here.
   std::uint64_t of(std::uint32_t entry) const noexcept {
     return units_[entry].load(std::memory_order_relaxed);
   }

@@ -41,8 +41,9 @@ class CartReserver {
     return held ? result : limits();
   }
 
-  // Takes one more line of the request, or nothing. Takes stock last, so that an attempt that fails for another reason
-  // has not shown fewer units to other threads.
+  // Takes one more line of the request, or nothing. Takes the units last, so that an attempt that fails for another
+  // reason has not shown fewer units to other threads. (An attempt that takes units from several shards may still fail
+  // because of a full table.)
   SLUICE_INLINE ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
@@ -60,7 +61,7 @@ class CartReserver {
     return result;
   }
 
-  // Gives everything back, the slots too.
+  // Gives back everything that was taken: units, counts of users, and slots.
   void undo() noexcept {
     for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
       if (quantity != 0 && entry != kNoUser) memory_.users.put_back(entry, quantity);
@@ -112,7 +113,8 @@ class CartReserver {
     return ReserveResult::kReserved;
   }
 
-  // Takes the units from the thread's own shard; if there are too few, from any other one; then from several together.
+  // Takes the units from the thread's own shard; if it has too few, from the next one that has enough; otherwise from
+  // several together.
   SLUICE_APART ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity,
                                               std::uint32_t entry) noexcept {
     Item<>& item = memory_.items[number];
@@ -126,7 +128,8 @@ class CartReserver {
     // the units that it needs.
     item.lock.lock();
     ReserveResult result = ReserveResult::kSoldOut;
-    // If units were coming back meanwhile, it tries again: the item is sold out only at an instant at which none were.
+    // If units were coming back meanwhile, this thread tries again: the item is sold out only if too few were available
+    // at an instant at which none were coming back.
     spin_wait([&] {
       result = gather(number, quantity, entry);
       return result != ReserveResult::kSoldOut || memory_.items.look(item, quantity) == Look::kSoldOut;
@@ -137,7 +140,8 @@ class CartReserver {
 
   ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     const Item<>& item = memory_.items[number];
-    // Keeps other threads from reporting sold out while only this gathering, which may fail, holds the units.
+    // Keeps other threads from reporting the item sold out while only this thread, which may fail, has the missing
+    // units.
     const StockShard<>::Return may_come_back(memory_.items.shard(item.first_shard));
     const std::uint32_t before = last_;
     ReserveResult result = ReserveResult::kSoldOut;

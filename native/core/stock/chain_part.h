@@ -17,7 +17,7 @@ class ChainPart {
     }
   }
 
-  // Offers `units` of one line of the chain, which the part can have.
+  // Called for each line of the reservation: the part can take up to `units` of that line's units.
   void offer(std::uint32_t item, std::uint64_t units) noexcept {
     offered_ += units;
     std::uint32_t i = index_of(item);
@@ -71,7 +71,7 @@ class ChainPart {
  private:
   struct Wish {
     std::uint32_t item;
-    bool is_there;  // in the chain
+    bool is_there;  // whether the reservation has the item
     std::uint64_t wanted, left, offered;
   };
 

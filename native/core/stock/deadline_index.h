@@ -5,8 +5,8 @@
 //   branches      about as many words as each of them has leaves below it
 //   leaves        one word for each 16 slots of the reservation table
 //
-// No hold below a word has a deadline before the word's bound. A bound may be too early, because a confirmed hold
-// leaves its bound; the look that this causes raises it.
+// No hold below a word has a deadline before the word's bound. A bound may be too early, because a hold that is
+// extended or has ended leaves its bound; the look that this causes raises it.
 //
 //   insert                               look at a word whose bound is past
 //   publish the hold                     mark the word: looking, no bound
@@ -41,7 +41,7 @@
 
 namespace sluice {
 
-// How many slots one look may read. Other cache lines that it reads count like slots.
+// How many slots one look may read. Each further cache line that it reads counts as one slot.
 class LookBudget {
  public:
   static constexpr std::uint32_t kUnlimited = ~0u;
@@ -176,7 +176,7 @@ class DeadlineIndex {
   static bool mark(AtomicU64& at, std::uint64_t now) noexcept {
     std::uint64_t word = at.load(std::memory_order_relaxed);
     while (!looking(word) && bound_in(word) <= now) {
-      // SC word: pairs with the load in lower(). An inserter that comes later finds no bound.
+      // SC word: pairs with the load in lower(). An inserter that comes later finds kNever, and so lowers the bound.
       if (at.compare_exchange_weak(word, word_of(kNever, true), std::memory_order_seq_cst,
                                    std::memory_order_relaxed)) {
         return true;

@@ -23,12 +23,12 @@ class GroupTable {
   static constexpr std::uint32_t kGroupsMax = 64, kMembersMax = 64, kLocks = 64;
 
   struct alignas(kCacheLine) Group {
-    // Written before the group can be found, then never again.
+    // `name` and `name_length` are written before the group can be found, then never again.
     char name[kSkuTextMax];
     std::uint32_t name_length;
     std::atomic<std::uint32_t> members;
     std::atomic<std::uint64_t> per_user;
-    std::uint32_t items[kMembersMax];  // their numbers
+    std::uint32_t items[kMembersMax];  // the numbers of the members; join() adds one
 
     std::string_view name_text() const noexcept { return {name, name_length}; }
   };

@@ -14,8 +14,9 @@
 //
 // There is at least one home for every 8 ids of `capacity`, so that a home is full of held ids only by bad luck: at
 // `capacity` held ids, at most one home in 269 gets 17 or more of them (the Poisson probability at a mean of 8). There
-// is one spill bucket for 16 homes, and by chance it is full in practically no table: see docs/guide/guarantees.md. A
-// home counts its ids in spill buckets; if it has none there, a look-up reads only the home.
+// is one spill bucket for 16 homes (in a small table at least 4, or as many as homes), and by chance it is full in
+// practically no table: see docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a
+// look-up reads only the home.
 //
 // A thread locks a bucket while it decides one id in it. That takes a few hundred nanoseconds of native code, which
 // calls no JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a circle. If a
@@ -162,7 +163,7 @@ class IdTable {
     IdTable& table_;
     const HashedKey id_;
     Bucket* home_ = nullptr;
-    Bucket* spill_ = nullptr;  // if it is locked
+    Bucket* spill_ = nullptr;  // nullptr unless this visit has locked it
     Bucket* bucket_ = nullptr;
     Bucket* room_ = nullptr;
     std::uint32_t way_ = kWays, place_ = kWays;
@@ -253,7 +254,7 @@ class IdTable {
   template <class Held>
   static std::uint32_t admitted_place(const Bucket& bucket, Held&& held) noexcept {
     const std::uint32_t others = ~bucket.admitted & ((1U << kWays) - 1);
-    const bool enough = (others & (others - 1)) == 0;  // one at most
+    const bool enough = (others & (others - 1)) == 0;  // at most one entry is free or refused
     // `held` is called for the oldest entry first, and as a rule only for that one, because each call reads memory that
     // is not in the cache.
     for (std::uint32_t place = 0; enough && place < bucket.used; ++place) {

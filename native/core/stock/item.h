@@ -4,9 +4,9 @@
 //
 // An item with a backorder cap can be reserved beyond its total, by that many units.
 //
-// A limit per user can be set and removed at any time. Units that are reserved while there is none count for no user.
-// Each line of a reservation records whether its units count. An item that has, or had, a limit keeps the number of its
-// sold units that count for no user.
+// A limit per user can be set and removed at any time. Units that are reserved while the item has neither a limit nor a
+// group count for no user. Each line of a reservation records whether its units count. An item that has, or had, a
+// limit or a group keeps the number of its sold units that count for no user.
 #pragma once
 
 #include <atomic>
@@ -32,13 +32,13 @@ struct alignas(kCacheLine) Item {
   char name[kSkuTextMax];     // of a sku that is a text
   std::uint32_t name_length;  // 0: the sku is a number
   std::uint32_t first_shard, shards;
-  std::uint32_t group;  // 1 + its number; 0: none
+  std::uint32_t group;  // 1 + the group's number; 0: none
 
   typename A::template atomic<std::uint64_t> per_user;  // 0: no limit
   typename A::template atomic<std::uint32_t>
       counts_users;                                   // 1: it has a limit per user or a group, or had one
   typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
-  typename A::template atomic<std::uint32_t> change;  // odd while the total is being changed
+  typename A::template atomic<std::uint32_t> change;  // odd while a thread is in ItemUnits::change_total()
   typename A::template atomic<std::uint64_t> total;
   // If the item counts users: its sold units that no user's count includes.
   typename A::template atomic<std::uint64_t> sold_uncounted;
@@ -57,7 +57,7 @@ struct ItemSpec {
   std::uint64_t quantity;
   std::uint64_t per_user;
   std::uint32_t shards;     // 1 to kShardsMax
-  std::uint32_t group = 0;  // 1 + its number; 0: none
+  std::uint32_t group = 0;  // 1 + the group's number; 0: none
   std::uint64_t backorder = 0;
 };
 

@@ -41,7 +41,7 @@ class ItemTable : public ItemUnits<A> {
   }
   static constexpr std::uint64_t bytes(std::uint32_t items) { return layout(items).bytes(); }
 
-  // The secret is read when the table is used.
+  // The table keeps a reference to the secret, and reads it when a sku is looked up.
   ItemTable(void* memory, std::uint32_t items, const KeySecret& secret)
       : ItemUnits<A>(reinterpret_cast<StockShard*>(items_of(memory) + items)),
         secret_(secret),
@@ -75,7 +75,7 @@ class ItemTable : public ItemUnits<A> {
   }
 
   // Returns how many places find() looks at for this sku at most. These are some tens, unless an attacker could choose
-  // the skus in the table.
+  // the skus in the table: a snapshot that needs more than kStepsMax is refused.
   static constexpr std::uint64_t kStepsMax = 1'024;
   std::uint64_t steps_to(const Key& sku) const noexcept {
     std::uint64_t steps = 1;

@@ -78,8 +78,8 @@ class ItemUnits {
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
-  // The same. If the result is kSoldOut, sets `reserved` to whether units of the item are reserved, because these may
-  // come back.
+  // Returns what look() above returns. If that is kSoldOut, sets `reserved` to whether units of the item are reserved,
+  // because these may come back.
   Look look(const Item& item, std::uint64_t quantity, bool& reserved) const noexcept {
     if (item.shards == 1) [[likely]] {
       const std::uint64_t word = shards_[item.first_shard].word.load(std::memory_order_relaxed);

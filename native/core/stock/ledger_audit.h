@@ -17,15 +17,16 @@
 namespace sluice {
 
 struct LedgerAudit {
-  std::uint32_t item = kNoItem;                       // the first item that does not add up
-  StockCounts counts{};                               // of that item
-  std::uint64_t reserved_found = 0, users_found = 0;  // the sums of its reservations and user entries
-  std::uint64_t held = 0;                             // reservations
-  std::uint64_t lines = 0, free_slots = 0;            // their sum is the number of slots
-  std::uint64_t users = 0, users_counted = 0;         // pairs with a count; the table's own number of them
-  std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
-  std::uint64_t shards_off = 0;  // shards whose reserved units are not those of their lines
-  std::uint64_t never_due = 0;   // reservations that no look would find when they are due
+  std::uint32_t item = kNoItem;  // the first item that does not add up
+  StockCounts counts{};          // of that item
+  // The units of that item in reservations and in user entries.
+  std::uint64_t reserved_found = 0, users_found = 0;
+  std::uint64_t held = 0;                      // how many reservations are held
+  std::uint64_t lines = 0, free_slots = 0;     // the lines of these; lines + free_slots = slots
+  std::uint64_t users = 0, users_counted = 0;  // pairs with a count; the table's own number of them
+  std::uint64_t users_off = 0;                 // pairs whose count is not what they hold and have bought
+  std::uint64_t shards_off = 0;                // shards whose reserved units are not those of their lines
+  std::uint64_t never_due = 0;                 // reservations that no look would find when they are due
 
   bool adds_up(std::uint64_t slots) const noexcept {
     return item == kNoItem && lines + free_slots == slots && users == users_counted && users_off == 0 &&
@@ -33,8 +34,8 @@ struct LedgerAudit {
   }
 };
 
-// A pair of a user and an item: what one line of a reservation holds for it (`quantity`), and what the pair has that is
-// not bought (`count`).
+// A pair of a user and an item: the units that one line of a reservation holds for it (`quantity`), and how many of its
+// counted units are not bought (`count`).
 struct AuditedPair {
   std::uint32_t entry, quantity;
   std::uint64_t count;

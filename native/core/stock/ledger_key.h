@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-inline constexpr int kKeyBits = 48;  // of a key's high half
+inline constexpr int kKeyBits = 48;  // how many bits of a key's high half are used
 
 inline constexpr Key number_key(std::uint64_t number) noexcept { return {number, 1}; }
 

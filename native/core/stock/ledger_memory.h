@@ -43,13 +43,14 @@ struct LedgerShape {
   }
 };
 
-// kByPassers: threads that reserve also expire due holds, a few at a time. kAsked: due holds expire only when a caller
-// asks for that, or when a request is refused because of them. A ledger with a manual clock has kAsked.
+// kByPassers: threads that reserve also expire due holds, as many at a time as LedgerReserver allows. kAsked: a due
+// hold expires only when a caller asks for that, when a call names it, or when it may be why a request is refused. A
+// ledger with a manual clock has kAsked.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {
-  LedgerShape shape;  // written at creation only, like the next two
-  KeySecret secret;   // keys the hashes
+  LedgerShape shape;  // written at creation only, as are `secret` and `sweeping`
+  KeySecret secret;   // the key of all hashes
   Sweeping sweeping;
   std::atomic<std::uint64_t> hold_ns;  // for how long a reservation is held by default
   Quiesce<> quiesce;
@@ -131,8 +132,8 @@ class LedgerMemory {
         groups(memory + at.groups) {}
 };
 
-// While it lives, this thread is inside an operation; audits and snapshots wait until it is not. An operation within
-// another one (the last step of a reservation may resolve others) is part of that one.
+// While it lives, this thread is inside an operation, and audits and snapshots wait for its end. An operation within
+// another one (the last step of a reservation may resolve others) is part of the outer one.
 class Inside {
  public:
   Inside(LedgerMemory& memory, ThreadSlot& thread) noexcept

@@ -48,8 +48,8 @@ class LedgerReserver {
     return {};
   }
 
-  // After a provisional refusal by peek(): expires what is due, in looks at kLookSlots slots at most, and peeks again.
-  // Writes nothing if no hold is over.
+  // Called after a provisional refusal by peek(). Looks at kLookSlots slots at most to expire due holds, and peeks
+  // again. Writes nothing if no hold is over.
   Answer peek_past_due(ThreadSlot& thread, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left) {
@@ -78,7 +78,8 @@ class LedgerReserver {
     if (request.has_id()) memory_.ids.prefetch(request.hashed_id(secret()));
   }
 
-  // Returns the earlier answer to the request's id; kReserved if there was none, or there is no id. Changes nothing.
+  // Returns the earlier answer to the request's id. Returns kReserved if there was none, if there is no id, or if
+  // another thread keeps the id's bucket locked. Changes nothing.
   Answer recall(ThreadSlot& thread, const Request& request) noexcept {
     Answer answer;
     if (!request.has_id()) return answer;
@@ -101,9 +102,9 @@ class LedgerReserver {
     return reservation;
   }
 
-  // Reserves all lines, or changes nothing. If holds that are over may be the reason of a refusal, it expires what is
-  // due, in looks at kLookSlots slots at most, and tries once more. `publish(reservation)` is the last step, inside the
-  // operation. If it returns false, reserve() undoes everything and does not remember the id. Undoing cannot fail;
+  // Reserves all lines, or changes nothing. If holds that are over may be the reason of a refusal, this looks at
+  // kLookSlots slots at most to expire due holds, and tries once more. `publish(reservation)` is the last step, inside
+  // the operation. If it returns false, reserve() undoes everything and does not remember the id. Undoing cannot fail;
   // while it lasts (some tens of nanoseconds a line) other threads may find the units taken.
   //
   // If the id is that of a gate's order that is still held, but in no queue, reserve() publishes the order again, once,
@@ -125,10 +126,11 @@ class LedgerReserver {
     return memory_.reservations.standing(id, now);
   }
 
-  // Whether a hold is over and has not expired yet, or another thread is expiring it.
+  // Returns false if every hold that is over has expired, and its units are given back. True does not prove the
+  // opposite, because a bound in the index may be too early.
   bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
 
-  // Expires what is due, in the order of slots, in looks at `slots` slots at most. Returns how many expired.
+  // Looks at `slots` slots at most, in their order, to expire due holds. Returns how many expired.
   std::uint32_t expire_due(ThreadSlot& thread, std::uint64_t now,
                            std::uint32_t slots = LookBudget::kUnlimited) noexcept {
     if (!due(now)) return 0;
@@ -142,8 +144,9 @@ class LedgerReserver {
 
   LedgerMemory memory_;
 
-  // One refusal, or every kPassEvery-th reservation, looks at kLookSlots slots to expire what is due. So up to 512
-  // reservations expire for each 64 that a thread makes: more than it makes, even if it is too busy for its timers.
+  // A provisional refusal, and with Sweeping::kByPassers every kPassEvery-th reservation of a thread, looks at
+  // kLookSlots slots to expire due holds. So up to 512 reservations expire for each 64 that a thread makes: more than
+  // it makes, even if it is too busy for its timers.
   static constexpr std::uint32_t kLookSlots = 512, kPassEvery = 64;
 
   static bool of_stock(ReserveResult refusal) noexcept {
@@ -154,9 +157,9 @@ class LedgerReserver {
   }
 
  private:
-  // Tries once to reserve. A refusal is provisional if a hold was due before the attempt, because that may be the
-  // reason. kAgain: this is the second attempt. Each of the two is a function of its own, so that the compiler inlines
-  // the first.
+  // Tries once to reserve. A refusal because of stock, a user's limit or a full table is provisional if a hold was due
+  // before the attempt, because that hold may be the reason. kAgain: this is the second attempt. Each of the two is a
+  // function of its own, so that the compiler inlines the first.
   template <bool kAgain, class Publish>
   Answer attempt(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     return request.has_id() ? attempt_with_id<kAgain>(thread, request, now, publish)

@@ -4,7 +4,7 @@
 //
 //   | magic | version | checksum of the rest | rest |      words of 64 bits, little-endian
 //
-// It does not contain the counters of operations, nor the movements.
+// A snapshot does not contain the counters of operations, nor the movements.
 //
 // The caller supplies the memory: `Words`, which grows by push_back() and holds the snapshot, and the scratch of
 // read().
@@ -296,8 +296,8 @@ class LedgerSnapshot {
       });
       sound = added == ItemTable<>::Added::kAdded || added == ItemTable<>::Added::kFull;
       require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
-      // A forger of snapshots can also choose the secret, and so skus and users that all hash to one place. To restore
-      // very many of them would take practically for ever.
+      // A forger of snapshots can also choose the secret, and so skus and users whose searches all begin at one place.
+      // To restore very many of them would take practically for ever.
       sound = sound && memory.items.steps_to(spec.sku) <= ItemTable<>::kStepsMax;
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];

@@ -1,8 +1,8 @@
-// Records every change of stock in a bounded ring, which any attached thread may read: user, item, quantity, time and
-// reservation. Writers never wait for readers: they overwrite the oldest entries, and a reader that was too slow learns
-// how many it missed.
+// Records changes of stock (see MovementKind) in a bounded ring, which any attached thread may read: user, item,
+// quantity, time and reservation. Writers never wait for readers: they overwrite the oldest entries, and a reader that
+// was too slow learns how many it missed.
 //
-//   entry, one line:  | stamp | when | reservation | item, quantity | kind, text length | user: number or text |
+//   entry, a cache line:  | stamp | when | reservation | item, quantity | kind, text length | user: number or text |
 //
 // A stamp is 2 * position + 1 while the entry of that position is being written, and 2 * position + 2 afterwards (a
 // sequence lock per entry). The entries of one reservation are in the order in which the changes happened; other

@@ -1,8 +1,8 @@
 // Confirms or cancels a part of a reservation.
 //
 // The reservation is `changing` meanwhile: a thread that wants to resolve, change or expire it waits. Afterwards it is
-// held again, or resolved if nothing is left of it. Accesses to its lines are relaxed: begin_change() acquires what the
-// last change released in end_change().
+// held again, or resolved if nothing of it stays held. Accesses to its lines are relaxed: begin_change() acquires what
+// the last change released in end_change().
 #pragma once
 
 #include <cstdint>

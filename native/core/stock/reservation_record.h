@@ -11,14 +11,14 @@
 namespace sluice {
 
 struct ReservationRecord {
-  // An item can have two lines for each of its shards: one that counts for the user, and one that does not, if its
-  // limit per user was set or removed in between.
+  // An item can have two lines for each of its shards: one that counts for the user, and one that does not, if the
+  // item's limit per user was set or removed between the reservation and a change of it.
   static constexpr std::uint32_t kLinesMax = StockRequest::kLinesMax * kShardsMax * 2;
 
   struct Line {
     std::uint64_t sold;  // the word `sold` of the slot: see Reservation
     std::uint32_t slot, item, stock_shard, quantity, entry;
-    std::uint32_t taken;  // for the reader's own use
+    std::uint32_t taken;  // 0; a return notes here how many units it takes from the line
   };
 
   // The phase at `now`: from its deadline on it has expired, whether a thread has noticed that or not.

@@ -44,7 +44,8 @@ class ReservationsWriter {
     }
   }
 
-  // Leaves out the slots at the beginning of the free list that were never used and are in the order of their numbers.
+  // Writes the free slots, except those at the beginning of the free list that were never used and are in the order of
+  // their numbers: ReservationsReader frees the slots that it has not read first, in the order of their numbers.
   template <class OneMore>
   void write_free(OneMore&& one_more) {
     bool unused = true;
@@ -93,7 +94,7 @@ class ReservationsWriter {
 };
 
 // `Words` gives what was written, with take(), below(), take_key(), take_text() and take_slot(). Its `sound` becomes
-// false once something contradicts itself.
+// false once the words contradict one another or the tables.
 template <class Words>
 class ReservationsReader {
  public:
@@ -133,7 +134,7 @@ class ReservationsReader {
   // The items of one reservation: no more than a request can name, because code that works on reservations has no room
   // for more.
   struct ItemSet {
-    // Returns false if there is no room for it.
+    // Returns false if there is no room for the item.
     bool add(std::uint32_t item) {
       if (std::find(items, items + count, item) != items + count) return true;
       if (count == StockRequest::kLinesMax) return false;
@@ -201,7 +202,8 @@ class ReservationsReader {
     read_line(slot, nullptr);
   }
 
-  // Reads the state of a slot. It is sound only if the slot was not read before and `fits(phase)` is true.
+  // Reads the state of a slot. It is sound only if the slot was not read before, `fits(phase)` is true, and a state
+  // other than 0 has a generation.
   template <class Fits>
   void read_state(std::uint32_t slot, Fits&& fits) {
     const std::uint64_t state = words_.take();
@@ -233,7 +235,7 @@ class ReservationsReader {
     if (has_id) table_.put_id(slot, client.id, {client.text, client.text_length});
   }
 
-  // `user`: the user of a held reservation, whose count includes the units; nullptr after the end.
+  // `user`: the user of a held reservation, whose count includes the units; nullptr: the reservation has ended.
   void read_line(std::uint32_t slot, const Key* user) {
     const std::uint32_t number = words_.below(memory_.items.size());
     const std::uint64_t stock_shard = words_.take();
@@ -242,7 +244,7 @@ class ReservationsReader {
     const bool counts = words_.below(2) != 0;
     if (!words_.sound) return;
     const Item<>& item = memory_.items[number];
-    // After the end, and where nothing is held, it only matters whether there is an entry.
+    // After the end, and where nothing is held, it only matters whether there was an entry, not which.
     std::uint32_t entry = counts ? 0 : kNoUser;
     if (counts && user != nullptr && quantity != 0) {
       entry = memory_.users.entry_of({memory_.control->secret, *user}, number);

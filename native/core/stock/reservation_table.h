@@ -50,10 +50,10 @@ struct alignas(kCacheLine) Reservation {
   static constexpr std::uint32_t kHasId = 1U << 31;
 
   std::atomic<std::uint64_t>
-      state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a new version
+      state;  // | generation : 32 | version : 29 | phase : 3 |; end_change() makes a new version
   std::atomic<std::uint64_t> deadline_ns;  // in a line that is not the first: the id of its reservation
-  // | generation : 32 | units bought and not returned : 32 |; a return changes it by compare and swap, so that it fails
-  // if the slot was used again meanwhile.
+  // The upper 32 bits are the generation, the lower 32 the units that were bought and not returned. A return changes
+  // the word by compare and swap, so that the return fails if the slot was used again meanwhile.
   std::atomic<std::uint64_t> sold;
   // The user that reserved: see LedgerUser. The text is valid only if its length is not 0.
   std::atomic<std::uint64_t> user_low, user_high;
@@ -62,8 +62,8 @@ struct alignas(kCacheLine) Reservation {
   std::atomic<std::uint32_t> item;
   std::atomic<std::uint32_t> stock_shard;
   std::atomic<std::uint32_t> quantity;  // held; after the end: what was held until then
-  std::atomic<std::uint32_t>
-      user_entry;  // in the user table, or kNoUser; possibly another pair's if the quantity is 0
+  // The entry in the user table, or kNoUser; possibly another pair's entry if the quantity is 0.
+  std::atomic<std::uint32_t> user_entry;
   std::atomic<std::uint32_t> next;  // the slot of the next line, or kNoSlot
   std::atomic<std::uint64_t> text[LedgerUser::kWords];
 
@@ -148,12 +148,12 @@ class ReservationTable {
     index(slot);
     return id_of(slot, state);
   }
-  // Indexes the deadline of the hold in `slot`, so that a look finds it when it is due. Called after it has been
+  // Indexes the deadline of the hold in `slot`, so that a look finds it when it is due. Called after the hold was
   // published.
   void index(std::uint32_t slot) noexcept {
     deadlines_.insert(slot, slots_[slot].deadline_ns.load(std::memory_order_relaxed));
   }
-  // The id that hold() returns for a slot in use.
+  // Returns the id that hold() returns for a slot in use.
   std::uint64_t id_in(std::uint32_t slot) const noexcept {
     return id_of(slot, slots_[slot].state.load(std::memory_order_relaxed));
   }

@@ -91,7 +91,8 @@ class Resolver {
 
  private:
   // Expires the reservation held in `slot` if it is due and budget is left. Returns the deadline of the reservation
-  // that is held there afterwards (or an earlier one, if it was extended or has ended meanwhile), or kNever.
+  // that is held there afterwards (or an earlier one, if that reservation was extended or has ended meanwhile); kNever:
+  // none is held there.
   std::uint64_t expire_in(std::uint32_t slot, LookBudget& budget, std::uint32_t& expired) noexcept {
     const ReservationTable& table = memory_.reservations;
     for (;;) {

@@ -1,10 +1,10 @@
 // Puts bought units back on sale and subtracts them from their user's count. A return names the reservation, while its
-// record still exists, or the item and the user that bought.
+// record still exists; or the item, and the user that bought if the item counts users.
 //
 // Returns run one at a time. Besides returns, only sales change how many units of an item are sold, or how many a user
 // has bought, and sales only add. So units that a return finds bought stay bought until it takes them. The slots of a
-// reservation may be used again at any time, so a return takes units from its record by compare and swap. If one of the
-// slots was used again, the return puts back what it has taken.
+// reservation that has ended may be used again at any time, so a return takes units from the record by compare and
+// swap. If one of the slots was used again, the return puts back what it has taken.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class Returner {
   Returner(const Returner&) = delete;
   Returner& operator=(const Returner&) = delete;
 
-  // Returns `part` of what was bought with the reservation, or changes nothing.
+  // Puts `part` of what was bought with the reservation back on sale, or changes nothing.
   ResolveAnswer give_back(std::uint64_t id, const Part& part) noexcept {
     ReservationRecord record;
     if (!RecordReader(memory_).read(id, record)) return {ResolveResult::kUnknown};
@@ -54,8 +54,8 @@ class Returner {
     return answer;
   }
 
-  // Returns units of an item, whatever reservation they were bought with: units that the user has bought, or, without a
-  // user, units that no user's count includes.
+  // Puts units of an item back on sale, whatever reservation they were bought with: units that the user has bought, or,
+  // without a user, units that no user's count includes.
   ResolveResult give_back(std::uint32_t number, std::uint64_t quantity, const LedgerUser& user) noexcept {
     Item<>& item = memory_.items[number];
     if (memory_.items.counts(item).sold < quantity) return ResolveResult::kNotBought;
@@ -73,8 +73,8 @@ class Returner {
   }
 
  private:
-  // Returns the units that each line of `record` names in `taken`, or changes nothing. kAlreadyReturned: not all of
-  // them are bought any more. kUnknown: a slot of the record was used again.
+  // Puts the units that each line of `record` names in `taken` back on sale, or changes nothing. kAlreadyReturned: some
+  // of them are no longer bought. kUnknown: a slot of the record was used again.
   ResolveResult give_back_taken(ReservationRecord& record, const ChainPart& chosen) noexcept {
     bool all = true;
     chosen.for_each_item([&](std::uint32_t item, std::uint64_t units) {
@@ -105,7 +105,7 @@ class Returner {
     return ResolveResult::kDone;
   }
 
-  // Takes `units` from what the pair has bought and returns its entry. kNoUser: the pair has not bought as many.
+  // Takes `units` from what the pair of user and item has bought, and returns its entry. kNoUser: the pair has fewer.
   std::uint32_t take_bought(const Key& user, std::uint32_t item, std::uint64_t units) noexcept {
     const HashedKey hashed(memory_.control->secret, user);
     const std::uint32_t entry = memory_.users.entry_of(hashed, item);
@@ -115,11 +115,12 @@ class Returner {
     return kNoUser;
   }
 
-  // Takes the line's units from what its user has bought, or from what no user's count includes.
+  // Takes the line's `taken` units from what the user has bought, or from the sold units that no user's count includes.
+  // Returns false, and takes nothing, if there are fewer.
   bool take_from_account(const Key& user, ReservationRecord::Line& line) noexcept {
     if (line.taken == 0) return true;
     if (line.entry == kNoUser) return memory_.items.take_uncounted(memory_.items[line.item], line.taken);
-    // The entry that the line names may belong to another pair by now, if all its units were returned.
+    // The entry that the line names may belong to another pair by now, if all units of the line's pair were returned.
     const std::uint32_t entry = take_bought(user, line.item, line.taken);
     if (entry != kNoUser) line.entry = entry;
     return entry != kNoUser;
@@ -133,7 +134,7 @@ class Returner {
     }
   }
 
-  // Takes the units from the record of the line. Returns false if its slot was used again.
+  // Takes the line's `taken` units from the word `sold` of its slot. Returns false if the slot was used again.
   bool take_sold(const ReservationRecord::Line& line) noexcept {
     return line.taken == 0 || change_sold(line, 0 - std::uint64_t{line.taken});
   }
@@ -142,8 +143,8 @@ class Returner {
     std::atomic<std::uint64_t>& sold = memory_.reservations[line.slot].sold;
     std::uint64_t before = line.sold;
     while (before >> 32 == line.sold >> 32) {
-      // Relaxed: the rest of the record was read and found whole before; the generation shows whether it is still
-      // there.
+      // Relaxed: the rest of the record was read and found whole before; the generation shows whether the slot still
+      // has it.
       if (sold.compare_exchange_weak(before, before + by, std::memory_order_relaxed,
                                      std::memory_order_relaxed)) {
         return true;

@@ -3,7 +3,7 @@
 //
 // Invariants, which an audit recomputes while no operation is inside (see ledger_audit.h):
 //   per item:            available + reserved + sold = total + backordered, available or backordered is 0, backordered
-//                        is at most the item's cap, and reserved = the sum of its held reservations
+//                        is at most the item's cap, and reserved = what the item's held reservations hold
 //   per item and user:   counted = units held or bought that count for the user, so over all users their sum is
 //                        reserved + sold, less the units that count for no user
 #pragma once

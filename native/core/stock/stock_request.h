@@ -10,21 +10,21 @@ namespace sluice {
 
 enum class ReserveResult : std::uint8_t {
   kReserved = 0,
-  kDuplicate = 1,  // this id with this body was reserved before: the same reservation
+  kDuplicate = 1,  // this id was reserved before, with this body (see body()): the same reservation
   kSoldOut = 2,
   kUserLimit = 3,
   kUnknownSku = 4,
   kLedgerFull = 5,     // not enough free reservation slots
   kUsersFull = 6,      // no free entry in the user table
   kIdsFull = 7,        // the reservations of all ids in this id's buckets are held
-  kIdMismatch = 8,     // this id was used with another body
+  kIdMismatch = 8,     // this id was used before, with another body
   kAlreadyFailed = 9,  // this id was refused before, and stays refused
   kIdBusy = 10,        // another thread has been deciding an id of this bucket for unusually long
   kItemClosed = 11,
   kNeedsUser = 12,     // the item has a limit per user, and the request has no user
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
-  kByGate = 14,        // asked without a gate, but a gate admitted this id
-  kNotByGate = 15,     // asked by a gate, but this id was reserved without one: no queue has it
+  kByGate = 14,        // the request comes without a gate, but a gate admitted this id
+  kNotByGate = 15,     // the request comes from a gate, but this id was reserved without one: no queue has it
 };
 
 enum class ResolveResult : std::uint8_t {
@@ -33,9 +33,11 @@ enum class ResolveResult : std::uint8_t {
   kAlreadyCancelled = 2,
   kExpired = 3,
   kUnknown = 4,
-  kBadQuantity = 5,  // more than is held or bought, or a bare quantity where there are several items
-  kBadLine = 6,      // an item that is not in the reservation
-  kNotBought = 7,    // a return: nothing of it was bought
+  // More than is held or bought; or a quantity without an item, where there are several items; or, in a change, more
+  // than a line can count together with its bought units.
+  kBadQuantity = 5,
+  kBadLine = 6,    // an item that is not in the reservation
+  kNotBought = 7,  // a return: nothing was bought with the reservation, or too few of the item
   kAlreadyReturned = 8,
   kNeedsUser = 9,     // a return without a user: too few sold units count for no user
   kRefused = 10,      // a change: see ResolveAnswer::refusal
@@ -61,7 +63,7 @@ struct StockRequest {
   LedgerUser user;
   Key id;  // {0, 0}: none
   std::uint64_t hold_ns;
-  std::string_view id_text = {};  // where the id is a text: kept for listings
+  std::string_view id_text = {};  // if the id is a text: that text, which listings show
   bool by_gate = false;           // true: a gate asks, and queues what it reserves
   mutable HashOnce user_hash{}, id_hash{};
 
@@ -70,9 +72,9 @@ struct StockRequest {
   HashedKey hashed_user(const KeySecret& secret) const noexcept { return user_hash.of(secret, user.key); }
   HashedKey hashed_id(const KeySecret& secret) const noexcept { return id_hash.of(secret, id); }
 
-  // A request that repeats an id must have the same body: the same lines, in any order, for the same user. The sum of
-  // keyed hashes does not depend on the order. Without the secret, a client finds another body with the same sum only
-  // by luck: once in 2^64.
+  // A request that repeats an id must have the same body: the same lines, in any order, for the same user. The body is
+  // the sum of their keyed hashes, which does not depend on the order. Without the secret, a client finds another body
+  // with the same sum only by luck: once in 2^64.
   std::uint64_t body(const KeySecret& secret) const noexcept {
     std::uint64_t sum = has_user() ? hashed_user(secret).hash : 0;
     for (std::uint32_t i = 0; i < line_count; ++i) sum += lines[i].hash(secret);
@@ -101,7 +103,8 @@ struct StockAnswer {
   std::uint32_t line = 0;         // for a refusal that concerns a line: which one of the request
   bool in_no_queue = false;  // kDuplicate, to a gate: its order is in no queue, so no consumer will handle it
   bool requeued = false;     // kDuplicate: the order was in no queue, and has been published again
-  bool provisional = false;  // refused, perhaps because of holds that are over; not remembered
+  // Refused, perhaps because of holds that are over; the id does not remember the refusal.
+  bool provisional = false;
 };
 
 }  // namespace sluice

@@ -6,9 +6,9 @@
 //   | available : 32 | reserved : 32 |   returns begun | returns ended |   (of an item with several shards)
 //
 // No thread can read the words of several shards at one instant. So a thread that makes units available again counts a
-// return as begun before, and as ended after it. A thread that reads the words, and finds that no return was under way
-// meanwhile, knows that meanwhile units were only taken, and that in the end no more were available than it has read
-// (see ItemUnits::look).
+// return as begun before that, and as ended afterwards. A thread that reads the words, and finds that no return was
+// under way meanwhile, knows that meanwhile units were only taken, and that in the end no more were available than it
+// has read (see ItemUnits::look).
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,8 @@ struct alignas(kCacheLine) StockShard {
   bool reserve(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
-      // REL word: pairs with ACQ in look(). A thread that sees that these units were taken sees the returns that began
-      // before that.
+      // REL word: pairs with ACQ in look(). A thread that sees that these units were taken sees the count of the
+      // returns that began before that.
       if (word.compare_exchange_weak(before, before - (quantity << 32) + quantity, std::memory_order_release,
                                      std::memory_order_relaxed)) {
         return true;

@@ -1,8 +1,8 @@
-// Counts how many units of an item each user holds or has bought. A reservation checks the limit and counts its units
-// in one step, so that a double click cannot pass twice.
+// Counts how many units of an item each user holds or has bought, if the item has a limit per user or a group. A
+// reservation checks the limit and counts its units in one step, so that a double click cannot pass twice.
 //
-// At most `capacity` pairs of a user and an item have a count; one more is refused, and never overwrites another. A
-// pair whose count is 0 again leaves its place to another pair.
+// At most `capacity` pairs of a user and an item have a count; one more pair is refused, and never overwrites another.
+// A pair whose count is 0 again leaves its place to another pair.
 //
 //   bucket, one cache line:  | lock : 32 | reach : 32 | 5 entries |
 //   entry:                   | low : 64 | item : 16, high : 48 | generation : 32, count : 32 |
@@ -41,6 +41,7 @@ class UserTable {
 
   struct Entry {
     AtomicU64 low, high;  // the user's key; the upper 16 bits of `high` are the item
+    // | generation : 32 | count : 32 |
     AtomicU64 held;
   };
   struct alignas(kCacheLine) Bucket {
@@ -106,7 +107,7 @@ class UserTable {
   }
 
   // Returns how many buckets after its home a look-up of the pair reads. In a full table of a million buckets, with
-  // users that no attacker chose, it was 9 at most.
+  // users that no attacker chose, it was 9 at most. A snapshot that needs more than kReachMax is refused.
   static constexpr std::uint32_t kReachMax = 64;
   std::uint32_t reach(const HashedKey& user, std::uint32_t item) const noexcept {
     return buckets_[home(user, item)].reach.load(std::memory_order_relaxed);
