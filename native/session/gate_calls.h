@@ -27,8 +27,8 @@ class GateCalls {
     if (!session_.fits_record_alone()) return kBadArgument;
     return answered(session_.admit<kOver>());
   }
-  // admitWith(holdNs, lines, key?): the same. A hold of 0 means the stock's default. `lines`: how many lines of a cart
-  // (0: none) are in the stock's staging. `stock`: the calls of the stock, or nullptr
+  // admitWith(holdNs, lines, key?): answers as admit() does. A hold of 0 means the stock's default. `lines`: how many
+  // lines of a cart (0: none) are in the stock's staging. `stock`: the calls of the stock, or nullptr
   template <bool kOver>
   std::int32_t admit_with(double hold_ns, std::uint32_t lines, const Key* key,
                           StockCalls* stock) const noexcept {
@@ -42,7 +42,7 @@ class GateCalls {
   }
 
   // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the orders, and the milliseconds
-  // until renew() must be called; -1: no sooner than an earlier answer asked for
+  // until renew() must be called; -1: not before the time that an earlier answer gave
   std::int32_t take(std::uint32_t max, bool begins) const noexcept;
   // resolve(confirm, entry, quantity): the ResolveResult; if the entry is not, or no longer, in hand, it resolves the
   // reservation in staging

@@ -1,8 +1,9 @@
 // Gives back admitted orders that no consumer of the gate will handle: orders that the queue drops while a thread
-// pushes or takes records past the gate, and the places in flight of orders that are left when the gate ends.
+// pushes or takes records with functions of the queue instead of the gate, and the places in flight of orders that are
+// left when the gate ends.
 //
-// Any thread may call GateReturns at any time, so it has its own thread slots in limiter and stock. In each limiter and
-// in each stock, the returns of all gates share one slot; a lock in its segment orders the threads that use it.
+// Any thread may call GateReturns at any time, so GateReturns does not use the thread slots of a session. Each limiter
+// and each stock has one slot for the returns of all gates; a lock in the segment orders the threads that use the slot.
 #pragma once
 
 #include <optional>
@@ -29,20 +30,20 @@ class GateReturns final : public TagReturns {
   };
 
   GateReturns() = default;
-  // Limiter and stock must still exist.
+  // The limiter and the stock must still exist.
   ~GateReturns() override;
   GateReturns(const GateReturns&) = delete;
   GateReturns& operator=(const GateReturns&) = delete;
 
-  // Begins the returns of a gate with these parts; nullptr: the gate has none. Called once, before anything else.
-  // False: limiter or stock have no thread slot left.
+  // Begins the returns of a gate with these parts; nullptr: the gate has no limiter, or no stock. Called once, before
+  // the functions below. False: the limiter or the stock has no thread slot left.
   bool open(const LimiterPart* limiter, const StockPart* stock);
 
   // Gives back an admitted order whose record was dropped: ends its hold, and frees its place in flight. Calls may
   // overlap.
   void give_back(const Tag& tag) noexcept override;
   // Called when no thread uses the gate any more; threads may still use its queue. Frees the places in flight of orders
-  // that are left in the queue, or that a consumer had in hand when it died. Their reservations expire by themselves.
+  // that are left in the queue, or that a consumer had in hand when it ended. Their reservations expire by themselves.
   void end(Queue& queue, InFlightTable in_hand) noexcept;
 
  private:

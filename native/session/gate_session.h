@@ -8,7 +8,7 @@
 //                     +---> dropped by the queue: given back, once
 //
 // A session belongs to one thread. It is made with a thread slot of its gate, which end() frees, and with this thread's
-// sessions of the gate's parts. Once one of these sessions has ended, only end() of this one may be called.
+// sessions of the gate's parts. Once a part's session has ended, only end() of the gate's session may be called.
 #pragma once
 
 #include <algorithm>
@@ -55,8 +55,8 @@ class GateSession {
   }
   bool fits_record_alone() const noexcept { return fits_record_alone_; }
 
-  // Admits the record in the `in` of the queue's session. A hold of 0 means the stock's default. Without a cart, the
-  // record contains sku and quantity. `kOver`: the queue overwrites.
+  // Admits the record in the `in` of the queue's session. A hold of 0 means the stock's default. If the gate has a
+  // stock, and `cart` is empty, the record contains sku and quantity. `kOver`: the queue overwrites.
   template <bool kOver>
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           StockSession::Lines cart = {}) noexcept;
@@ -70,7 +70,8 @@ class GateSession {
   };
   struct Taken {
     std::uint32_t count;
-    std::uint64_t renew_in;  // ns until renew() must be called; kNever: no sooner than asked for before
+    // ns until renew() must be called; kNever: not before the time that an earlier call gave
+    std::uint64_t renew_in;
   };
   // Hands out up to `max` orders: copies their records to the `out` of the queue's session, and calls each(i, InHand).
   // Orders that an earlier consumer had in hand come first. `begins`: the caller is a new consumer.
@@ -87,7 +88,7 @@ class GateSession {
   std::uint64_t renew() noexcept;
 
  private:
-  // After an admission, wakes the threads that it concerns.
+  // Called with the result of each request: wakes the threads that the result concerns.
   Admission::Result done(const Admission::Result& result, const Key* key) noexcept;
   std::uint64_t stock_time() const noexcept {
     return parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
@@ -101,13 +102,13 @@ class GateSession {
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
   template <class Each>
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
-  // The same for a queue that overwrites.
+  // take_new() from a queue that overwrites.
   template <class Each>
   std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
   // Takes the orders that the queue shows, and calls dropped(slot) for each order that the queue drops.
   template <class Each, class Drop>
   std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Each&& each, Drop&& dropped) noexcept;
-  // Describes an entry that is now in hand, and notes the time at which its hold is renewed.
+  // Describes an entry that is now in hand, and notes the time at which the order's hold is to be renewed.
   InHand hand_out(std::uint32_t entry, std::uint64_t now) noexcept;
   // Gives back an order that the queue dropped: its hold ends at once.
   void give_back(const AdmittedOrder& order) noexcept;
@@ -119,12 +120,12 @@ class GateSession {
   const AdmissionFields& fields_;
   Admission::Parts admission_;
   InFlightTable table_;
-  bool fits_record_alone_;             // fits(nullptr, 0)
-  std::uint64_t consumer_ = 0;         // this thread's session as a consumer in the table; 0: none yet
+  bool fits_record_alone_;      // fits(nullptr, 0)
+  std::uint64_t consumer_ = 0;  // the number of this thread's session as a consumer in the table; 0: none yet
   std::uint64_t renewal_at_ = kNever;  // when the caller will call renew()
 };
 
-// The functions below are defined in the header, so that the hot functions inline them.
+// The functions below are defined in the header, so that the compiler can inline them into the hot functions of a face.
 template <bool kOver>
 Admission::Result GateSession::admit(std::uint64_t hold_ns, const Key* key,
                                      StockSession::Lines cart) noexcept {

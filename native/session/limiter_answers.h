@@ -20,8 +20,8 @@ inline std::int32_t answer_of(const Limiter::Decision& decision) noexcept {
          (forgiven ? kDryRun : 0);
 }
 
-// Converts to milliseconds. Converted back, the result is never less than `ns`. From 26 days on a double is not that
-// exact, and the result may be some nanoseconds too large. kNever becomes Infinity.
+// Converts to milliseconds. Converted back and rounded, the result is never less than `ns`. From 26 days on a double is
+// not that exact, and the result may be some nanoseconds too large. kNever becomes Infinity.
 inline double milliseconds(std::uint64_t ns) noexcept {
   if (ns == kNever) return std::numeric_limits<double>::infinity();
   double ms = static_cast<double>(ns) / 1e6;

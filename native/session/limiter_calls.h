@@ -17,7 +17,7 @@ class LimiterCalls {
  public:
   LimiterCalls(LimiterSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
 
-  // allow(cost, key?): 1 or 0
+  // allow(cost, key?): 1 if allowed, otherwise 0
   std::int32_t allow(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     return session_.decide(whole(cost), key).refused_by == Tier::kNone ? 1 : 0;
@@ -33,7 +33,7 @@ class LimiterCalls {
     return answer_of(acquired.decision);
   }
 
-  // peek(cost, key?): the refusal, or 0; the staging gets the same as from tryAcquire, without a receipt
+  // peek(cost, key?): the refusal, or 0; the staging gets what tryAcquire puts there, except the receipt
   std::int32_t peek(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     const Limiter::Outlook outlook = session_.peek(whole(cost), key);
@@ -41,13 +41,13 @@ class LimiterCalls {
     return answer_of(outlook.refusal);
   }
 
-  // release(cost, key?): 1, or 0 if that much was not in flight
+  // release(cost, key?): 1, or 0 if less than `cost` was in flight
   std::int32_t release(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     return session_.release(whole(cost), key) ? 1 : 0;
   }
 
-  // rooms(0, key?): 1
+  // rooms(0, key?): 1; the staging gets the room of each tier
   std::int32_t rooms(double, const Key* key) const noexcept;
   // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. For refund, the receipt of the
   // decision is in staging.
@@ -67,15 +67,15 @@ class LimiterCalls {
   // tend(waiter): 0; the staging gets retryAfterMs of the waiter in front, leftMs until the deadline of `waiter`, and
   // nowMs
   std::int32_t tend(double waiter, const Key*) const noexcept;
-  // told(): takes one report about a waiter of this session. It is kToldUnit times the number of the waiter, plus its
-  // outcome; or kForgotten minus that number; 0: there are no more. The staging gets retryAfterMs, the refusal and the
-  // receipt.
+  // told(): takes one report about a waiter of this session. The answer is kToldUnit times the number of the waiter,
+  // plus its outcome; or kForgotten minus that number; 0: there are no more reports. The staging gets retryAfterMs, the
+  // refusal and the receipt.
   std::int32_t told(double, const Key*) const noexcept;
   // leave(waiter): 0
   std::int32_t leave(double waiter, const Key*) const noexcept;
 
  private:
-  // Returns 0 for a number outside 0 .. 2^63 - 1; lib/ never passes one.
+  // Returns 0 for a number outside 0 .. 2^63 - 1; lib/ never passes such a number.
   static std::uint64_t whole(double number) noexcept {
     return number >= 0 && number < 0x1p63 ? static_cast<std::uint64_t>(number) : 0;
   }

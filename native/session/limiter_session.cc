@@ -66,7 +66,7 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
       waiters_(limiter_, parts.segment.waiters(), parts.segment.config().waiting_max),
       owner_{parts.number},
       held_(host) {
-  if (slot_->users == 1) limiter_.overload(*slot_, 0, 0);  // clears an earlier owner's overload
+  if (slot_->users == 1) limiter_.overload(*slot_, 0, 0);  // clears the overload of the slot's earlier owner
   if (watched_) limiter_.watch_with(QueueWatch(parts.segment.watch(), *watched_, config().watch));
 }
 

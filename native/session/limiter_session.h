@@ -36,7 +36,7 @@ class LimiterSession {
     LimiterSegment segment;
     ThreadSlot* slot;
     Clock clock;
-    std::uint64_t number;              // this session's; no other has or had it
+    std::uint64_t number;              // this session's; no other session has or had it
     std::optional<Queue> depth_queue;  // the queue that the depth tier follows, if any
     std::optional<Queue> watched;      // the queue that the adaptive tier watches, if any
   };
@@ -56,18 +56,18 @@ class LimiterSession {
   const Queue* depth_queue() const noexcept { return depth_queue_ ? &*depth_queue_ : nullptr; }
   std::uint64_t queue_depth() const noexcept { return depth_queue_ ? depth_queue_->depth() : 0; }
 
-  // Whether there is a key exactly where the limiter has keys. Every call below relies on this.
+  // Whether there is a key exactly if the limiter has keys. Every call below relies on this.
   bool fits(const Key* key) const noexcept { return (key != nullptr) == (config().keys_max != 0); }
 
   // ---- decisions -----------------------------------------------------------------------------------------------
 
-  // An allowed request is in flight until any thread calls release().
+  // If the depth tier counts an allowed request, the request is in flight until any thread calls release().
   Limiter::Decision decide(std::uint64_t cost, const Key* key) noexcept {
     return decide(clock_.now(), cost, key);
   }
 
-  // An allowed request belongs to this session until its release(). Not `kept`: there was no memory to remember it, so
-  // the decision was undone.
+  // If the depth tier counts an allowed request, the request is in flight until any thread calls release(), or this
+  // session ends. Not `kept`: there was no memory to remember that, so the decision was undone.
   struct Acquired {
     Limiter::Decision decision;
     Limiter::Outlook outlook;  // after the decision
@@ -96,7 +96,7 @@ class LimiterSession {
     held_.remove(key, cost);
     return true;
   }
-  // The same for depth that no session holds: that of an order that a gate admitted.
+  // release() for depth that no session holds: that of an order that a gate admitted.
   bool release_place(std::uint64_t cost, const Key* key) noexcept {
     if (!limiter_.release(*slot_, cost, key)) return false;
     given_back(key);
@@ -122,7 +122,7 @@ class LimiterSession {
   }
   // False: the key is a guest, and no more guests can stay.
   bool block(std::uint64_t ns, const Key* key) noexcept;
-  // Makes the limiter refuse all requests of this thread for `ns` nanoseconds.
+  // Makes the limiter refuse all requests of this thread for `ns` nanoseconds; 0: no longer.
   void overload(std::uint64_t ns) noexcept { limiter_.overload(*slot_, clock_.now(), ns); }
 
   // Returns the present values of the limits that configure() changes.
@@ -132,8 +132,8 @@ class LimiterSession {
 
   // ---- waiting ---------------------------------------------------------------------------------------------------
 
-  // Decides, or adds a waiter that waits for at most `patience` ns. An allowed request belongs to this session, as in
-  // try_acquire().
+  // Decides, or adds a waiter that waits for at most `patience` ns. `wait`: see LimiterWaiting::Joined. `kept`: see
+  // Acquired. `now`: the time of the session's clock with which the limiter decided.
   struct Joined {
     Limiter::Decision decision;
     std::uint32_t waiter = LimiterWaiters::kNone;
@@ -152,8 +152,8 @@ class LimiterSession {
     std::uint64_t now;
   };
   Tended tend(std::uint32_t waiter) noexcept;
-  // Returns the next report about a waiter of this session. A served request belongs to the session, as in
-  // try_acquire(). Not `kept`: it was given back, because there was no memory to remember it.
+  // Returns the next report about a waiter of this session. A request that was served is in flight as one that
+  // try_acquire() allowed. Not `kept`: its charge was given back, because there was no memory to remember it.
   struct Told {
     LimiterWaiters::Told told;
     bool kept = true;
@@ -177,7 +177,7 @@ class LimiterSession {
   Limiter::Decision decide(std::uint64_t now, std::uint64_t cost, const Key* key) noexcept {
     return limiter_.decide(*slot_, clock_, now, cost, queue_depth(), key);
   }
-  // Whether allowed requests are in flight until they are released; not if the depth tier follows a queue.
+  // Whether the depth tier counts allowed requests itself, until they are released. It does not if it follows a queue.
   bool holds_depth() const noexcept { return config().has_depth && !config().depth_of_queue; }
   // Remembers what an allowed decision holds. False, and the decision is undone, if there is no memory for that.
   bool keep(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept {
@@ -193,14 +193,16 @@ class LimiterSession {
   void serve_waiters(const Key* key) noexcept;
   // Decides all waiters again, after the limits have changed.
   void review() noexcept;
-  // Decides the waiters of one key again, after it was blocked. nullptr: the limiter has no keys.
+  // Decides the waiters of one key again, after it was blocked or its block was ended. nullptr: the limiter has no
+  // keys.
   void review(const Key* key) noexcept;
 
-  // Calls act(asking, now) until no more waiters can be served, and wakes those that were.
+  // Calls act(asking, now) until no more waiters can be served, and rings the bells of the owners of those that were.
   template <class Act>
   void serve(Act&& act) noexcept;
-  // Wakes the served waiters for `key`; if their list was full, serves the rest.
+  // Rings the bells of the owners in `woken`. If `woken` is full, serves further waiters for `key`.
   void wake(const LimiterWaiters::Woken& woken, const Key* key) noexcept;
+  // Rings the bells of the owners in `woken`, and of owners for which there was no place in it.
   void wake(const LimiterWaiters::Woken& woken) noexcept;
 
   LimiterHost& host_;

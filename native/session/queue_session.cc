@@ -103,7 +103,7 @@ std::uint32_t QueueSession::wait_to_reserve(std::uint32_t lane, std::uint32_t pe
 bool QueueSession::leave(std::uint32_t waiter) {
   std::uint32_t lane = 0;
   if (!queue_.leave(waiter, lane)) return false;
-  serve_waiting(lane);  // the next waiter may want less
+  serve_waiting(lane);  // the next waiter may want fewer permits
   return true;
 }
 

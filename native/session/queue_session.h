@@ -92,7 +92,7 @@ class QueueSession {
 
   // ---- waiting for room: the thread's bell rings when a waiter was served, or the queue was closed ----------------
 
-  // Both return the waiter's number; kNoWaiter: too many wait already. The session must have a bell.
+  // The two functions below return the waiter's number; kNoWaiter: too many wait already. The session must have a bell.
   std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
   std::uint32_t wait_to_reserve(std::uint32_t lane, std::uint32_t permits);
   // Whether this is a waiter of this session. The functions below must only be called for such waiters.
@@ -103,7 +103,7 @@ class QueueSession {
   // Ends the wait. False: the waiter was served, or its wait had ended because the queue was closed.
   bool leave(std::uint32_t waiter);
   // Frees the place of a waiter that was served, or whose wait has ended because the queue was closed. The session gets
-  // its permits. False: it still waits.
+  // the permits that the waiter was given. False: the waiter still waits.
   bool retire(std::uint32_t waiter);
   // Serves the waiters of `lane`, after room has become free in it.
   void serve_waiting(std::uint32_t lane);
@@ -179,7 +179,7 @@ class QueueSession {
     consumer_.woke();
   }
   // Calls sleep(), unless there is something to do already. sleep() must return when the consumer's bell rings, at the
-  // latest.
+  // latest. kParked: there is still nothing to do.
   template <class Sleep>
   Park await_record(Sleep&& sleep) {
     if (consumer_.park()) {
@@ -222,7 +222,8 @@ class QueueSession {
   std::uint32_t take_over(std::uint32_t max);
   // Shows records to a caller that takes them without their tags. Gives back the tags of dropped records.
   std::uint32_t show_untagged(std::uint32_t max);
-  // Called after records have left, and a fence: wakes threads that wait for the queue to be empty, or for its end.
+  // Called after records have left the queue, and after a fence: wakes threads that wait for the queue to be empty, or
+  // for its end.
   void tell_if_empty() {
     if (queue_.note_empty() || (queue_.closing() && consumer_.drained())) host_.ring_all();
   }
@@ -230,7 +231,7 @@ class QueueSession {
   void tell_if_drained() {
     if (queue_.closing() && consumer_.drained()) host_.ring_all();
   }
-  // Called after records have left.
+  // Called after records have left the queue: wakes threads as tell_if_empty() does, and serves the waiters for room.
   void tell_of_room() {
     const bool somebody_waits = consumer_.somebody_waits();
     tell_if_empty();
@@ -249,13 +250,13 @@ class QueueSession {
   Words words_;
   bool has_lease_ = false;
   bool wants_dropped_ = false;
-  std::uint32_t dropped_ = 0;  // in the last show()
+  std::uint32_t dropped_ = 0;  // how many records the last show() has dropped
   std::uint32_t awaits_empty_ = 0;
   std::uint32_t permits_[kLanesMax] = {};
-  Batch *batches_ = nullptr, **last_batch_ = &batches_;  // open ones, the oldest first
+  Batch *batches_ = nullptr, **last_batch_ = &batches_;  // the open ones, the oldest first
 };
 
-// The functions below are defined in the header, so that the hot functions inline them.
+// The functions below are defined in the header, so that the compiler can inline them into the hot functions of a face.
 template <class Shown, class Drop>
 std::uint32_t QueueSession::show(std::uint32_t max, Shown&& shown, Drop&& drop) {
   dropped_ = 0;
@@ -285,7 +286,7 @@ inline void QueueSession::free_shown(std::uint32_t count) {
 }
 
 inline std::uint32_t QueueSession::show_untagged(std::uint32_t max) {
-  // It checks for a user of the tags at each dropped record, because the first user may begin meanwhile.
+  // Each dropped record is checked for a user of the tags, because the first user may begin meanwhile.
   return show(
       max, [](auto...) {},
       [this](std::uint64_t slot) { const CarriedTags<1> dropped(queue_.tags(), host_, slot); });

@@ -43,7 +43,7 @@ class StockCalls {
   void stage(const Words& staging) noexcept { words_ = staging; }
 
   // Reads the first `count` lines of a cart from staging, at most kLinesMax. Returns none if a quantity is less than
-  // `least` or too large; lib/ never passes such. The lines are valid until the next call.
+  // `least` or too large; lib/ never passes such a quantity. The lines are valid until the next call.
   StockSession::Lines lines(std::uint32_t count, std::uint64_t least = 1) noexcept {
     count = std::min(count, StockRequest::kLinesMax);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -125,9 +125,10 @@ class StockCalls {
 
   // configure(): 0; makes the hold in staging the default of the ledger
   std::int32_t configure() noexcept;
-  // addGroup(): the GroupTable::Added. In staging are its name in place of a sku, and its limit
+  // addGroup(): the GroupTable::Added. In staging are the group's name, in place of a sku, and its limit per user
   std::int32_t add_group() noexcept;
-  // changeGroup(): 1, or 0 if there is no group of this name
+  // changeGroup(), with the name and the new limit in staging as for addGroup(): 1, or 0 if there is no group of this
+  // name
   std::int32_t change_group() noexcept;
   // limitsUsers(): 1 if any item has a limit per user, or is in a group
   std::int32_t limits_users() noexcept;

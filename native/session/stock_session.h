@@ -81,7 +81,8 @@ class StockSession {
   ResolveAnswer give_back(std::uint64_t reservation, const Part& part) noexcept {
     return ledger_.give_back(*slot_, reservation, clock_.now(), part);
   }
-  // Returns units of an item that the user has bought, whatever the reservation.
+  // Puts bought units of an item back on sale, whatever reservation they were bought with: see
+  // StockLedger::give_back().
   ResolveResult give_back_of(std::uint32_t item, std::uint64_t quantity, const LedgerUser& user) noexcept {
     return ledger_.give_back(*slot_, item, quantity, user, clock_.now());
   }
@@ -93,7 +94,7 @@ class StockSession {
 
   // Expires all reservations that are due. Returns how many.
   std::uint32_t expire() noexcept { return ledger_.expire_due(*slot_, clock_.now()); }
-  // The same, but looks at `slots` slots of the table at most. Returns whether some may be left.
+  // Expires due reservations, but looks at `slots` slots of the table at most. Returns whether some may be left.
   bool sweep(std::uint32_t slots) noexcept {
     const std::uint64_t now = clock_.now();
     ledger_.expire_due(*slot_, now, slots);
@@ -161,7 +162,7 @@ class StockSession {
   bool find(std::uint64_t reservation, ReservationRecord& record) noexcept {
     return RecordReader(ledger_.memory()).read(reservation, record);
   }
-  // The reservation that a client's id names; 0: none.
+  // Returns the reservation that was made for a client's id; 0: none was, or it is forgotten.
   std::uint64_t reservation_of(const Key& id) noexcept { return ledger_.reservation_of(*slot_, id); }
 
  private:
