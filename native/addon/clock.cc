@@ -9,7 +9,7 @@ namespace sluice {
 namespace {
 
 // createClock(startNs) -> { handle, now(): ns, advance(ns): ns }
-// attachClock(handle)  -> the same
+// attachClock(handle)  -> an object with the same properties
 Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shared) {
   Napi::Object object = Napi::Object::New(env);
   put(object, "handle", handle_of(env, *shared));

@@ -10,7 +10,7 @@ Attachment::Attachment(Environment& environment)
   *link_ = this;
 }
 
-// An attachment whose construction failed half-way was never detached.
+// An attachment whose construction failed half-way was never detached, so it is still in the environment's list.
 Attachment::~Attachment() {
   if (!detached_) unlink();
 }

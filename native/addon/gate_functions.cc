@@ -124,8 +124,8 @@ RequestField field(const Napi::Object& fields, const char* name) {
   return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset"), u32(object, "textRoom")};
 }
 
-// createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
-//            staging, commit)
+// createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset, textRoom }),
+//            maxInHand, staging, commit)
 Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const auto given = info[0].As<Napi::Object>();
   const auto fields = info[1].As<Napi::Object>();

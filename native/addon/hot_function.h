@@ -29,7 +29,7 @@ inline napi_value number(napi_env env, double value) {
   return result;
 }
 
-// The attachment for which a hot function was made.
+// Returns the attachment for which a hot function was made.
 template <class A>
 A& attachment(napi_env env, napi_callback_info info) {
   void* data = nullptr;
@@ -37,7 +37,8 @@ A& attachment(napi_env env, napi_callback_info info) {
   return *static_cast<A*>(data);
 }
 
-// The same. `arguments` get the call's arguments as unsigned numbers: 0 for one that is missing or no number.
+// Returns the attachment. `arguments` get the call's arguments as unsigned numbers: 0 for one that is missing or no
+// number.
 template <class A, std::size_t N>
 A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[N]) {
   void* data = nullptr;
@@ -51,7 +52,7 @@ A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[
   return *static_cast<A*>(data);
 }
 
-// The same. `arguments` get the call's arguments as JavaScript values: undefined for one that is missing.
+// Returns the attachment. `arguments` get the call's arguments as JavaScript values: undefined for one that is missing.
 template <class A, std::size_t N>
 A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N]) {
   void* data = nullptr;

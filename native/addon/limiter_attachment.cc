@@ -78,7 +78,8 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
     int negative = 0;
     napi_get_value_bigint_words(env, value, &negative, &count, digits_ + 1);
     digits_[0] = static_cast<std::uint64_t>(negative);
-    count = std::min(count, std::size(digits_) - 1);  // Node-API set it to the bigint's number of words
+    // Node-API has set `count` to the number of words of the bigint, which may be more than there is room for.
+    count = std::min(count, std::size(digits_) - 1);
     key_ = session_.limiter().key(KeyKind::kBigint, digits_, (count + 1) * sizeof digits_[0]);
   } else {
     return nullptr;

@@ -24,7 +24,7 @@ struct SharedLimiter final : SharedObject, LimiterHost {
   SharedLimiter() : SharedObject(ObjectKind::kLimiter) {}
 
   LimiterSegment memory() const { return LimiterSegment(segment.body()); }
-  // What is fixed at creation.
+  // The caller may read only the fields that are fixed at creation.
   const LimiterConfig& config() const { return memory().config(); }
   const LimiterNotes& notes() const { return memory().notes(); }
   // Returns the parts of a new session, for a thread that has `slot`.
@@ -38,7 +38,7 @@ struct SharedLimiter final : SharedObject, LimiterHost {
   ClockSource time;
   std::shared_ptr<SharedQueue> queue;    // whose depth the tier `queueDepth` follows; nullptr: none
   std::shared_ptr<SharedQueue> watched;  // whose waits the adaptive tier watches; nullptr: none
-  Bells bells;                           // of sessions that wait
+  Bells bells;                           // of attachments whose on_served() was called
 };
 
 class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterStaging> {
@@ -48,12 +48,12 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterSt
   LimiterSession& session() { return session_; }
   LimiterCalls calls() { return {session_, words()}; }
 
-  // Returns the key that JavaScript passed as `value`; nullptr if `value` is undefined. The key is valid until the next
-  // call.
+  // Returns the key that JavaScript passed as `value`; nullptr if that is no string, number or bigint. The key is valid
+  // until the next call.
   const Key* key(napi_env env, napi_value value);
 
-  // Sets the callback for waiters that were served, and begins to listen for them. If it throws std::bad_alloc, the
-  // attachment does not listen.
+  // Sets the callback for waiters that were served, and begins to listen for them; later calls do nothing. If it throws
+  // std::bad_alloc, the attachment does not listen.
   void on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
 
@@ -64,7 +64,7 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterSt
 
   LimiterSession session_;
   std::unique_ptr<Bell> bell_;
-  LoopBell served_;  // some of this thread's waiters may have been served
+  LoopBell served_;  // called when some of this thread's waiters may have been served
   Key key_;
   // Room for the longest keys that lib/ accepts.
   char16_t text_[kKeyTextMax + 1];

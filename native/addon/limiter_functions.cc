@@ -53,7 +53,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   LimiterChanges changes;
-  // detached() is checked again below, because a getter that a program has smuggled into the list of windows may have
+  // detached() is checked again below, because a getter that a program has put into the list of windows may have
   // disposed of this object.
   if (!read_changes(call[0].As<Napi::Object>(), self.session().config().window_count, changes))
     return nullptr;

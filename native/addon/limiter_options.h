@@ -16,8 +16,8 @@ struct LimiterDescription {
   bool commit = false;
 };
 
-// read_limiter() returns it in place of a reason if the thread is being terminated: the values that it read mean
-// nothing.
+// read_limiter() returns this in place of a reason if the thread is being terminated. The values that it has read then
+// mean nothing.
 inline constexpr const char* kThreadEnds = "";
 
 // Reads the options of createLimiter(); the clock and the queues that they name go to `shared`. Returns nullptr, or the

@@ -23,7 +23,7 @@ class ObjectAttachment : public Attachment {
  public:
   const std::shared_ptr<Shared>& shared() const { return shared_; }
 
-  // See Layout.
+  // The staging buffer: see the struct `Layout`.
   const Words& words() const { return words_; }
   // Keeps `buffer` as the staging buffer. False: it is shorter than the layout.
   bool stage(napi_env env, napi_value buffer) {
@@ -45,7 +45,7 @@ class ObjectAttachment : public Attachment {
   void on_detach() final {
     end();
     staging_.release(environment_.env());
-    shared_.reset();  // the last reference unmaps the memory
+    shared_.reset();  // the last reference unmaps the object's memory
   }
 
   Staging staging_;

@@ -28,15 +28,15 @@ struct SharedQueue : SharedObject, QueueHost {
   void ring(std::uint64_t session) noexcept override { bells.ring(session); }
   void ring_all() noexcept override { bells.ring_all(); }
   void give_back(const Tag& tag) noexcept override {
-    // Relaxed: the tags' user stored it before it put any tag, and this thread acquired the tag by the stamp of its
-    // record.
+    // Relaxed: the user of the tags stored `returns` before it put any tag, and this thread acquired the tag by the
+    // stamp of the tag's record.
     returns.load(std::memory_order_relaxed)->give_back(tag);
   }
 
   Segment segment;
   ClockSource time;
-  Bell bell;                                  // the consumer's
-  Bells bells;                                // of attachments that wait for room or for the queue's end
+  Bell bell;    // the consumer's
+  Bells bells;  // of attachments that wait, or once waited, for room or the queue's end
   std::atomic<TagReturns*> returns{nullptr};  // of the tags' user; nullptr before the first
 };
 
@@ -64,7 +64,7 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   QueueSession::Batch* batch(std::uint32_t number) {
     return number < batches_.size() && batches_[number].is_open ? &batches_[number].batch : nullptr;
   }
-  // Publishes the gathered records. Afterwards the number is free for another batch.
+  // Publishes the gathered records and closes the batch. Afterwards its number is free for another batch.
   void close_batch(std::uint32_t number);
 
   void give_lease();
@@ -92,7 +92,7 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   void drop_own_bell();
 
   QueueSession session_;
-  bool parked_ = false;  // the loop waits for the bell
+  bool parked_ = false;  // the event loop listens for the consumer's bell
   bool ref_ = true;
   Staging in_, out_, dropped_records_;
   LoopBell arrivals_, served_;

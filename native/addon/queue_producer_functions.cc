@@ -36,8 +36,8 @@ napi_value push_to(napi_env env, napi_callback_info info) {
                 self.session().push(arguments[0], self.session().ttl(arguments[1] != 0), arguments[2] != 0));
 }
 
-// pushMany(count, lane, hasTtl, more): how many were taken. `more`: how many further records the caller would push next
-// (see QueueSession).
+// pushMany(count, lane, hasTtl, more): how many records were pushed. `more`: how many further records the caller would
+// push next (see QueueSession).
 napi_value push_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -49,7 +49,7 @@ napi_value push_many(napi_env env, napi_callback_info info) {
   return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
 }
 
-// waitPush(lane, hasTtl): the waiter's number
+// waitPush(lane, hasTtl): the waiter's number, or kLineFull
 napi_value wait_push(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -61,7 +61,7 @@ napi_value wait_push(napi_env env, napi_callback_info info) {
   return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
 }
 
-// waitReserve(lane, permits): the waiter's number
+// waitReserve(lane, permits): the waiter's number, or kLineFull
 napi_value wait_reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -90,8 +90,8 @@ napi_value leave(napi_env env, napi_callback_info info) {
   return number(env, self.session().leave(arguments[0]) ? 1 : 0);
 }
 
-// retire(waiter): frees the place of a waiter that has been served, or whose queue was closed; the session gets its
-// permits
+// retire(waiter): frees the place of a waiter that has been served, or whose queue was closed; the session gets the
+// permits that the waiter was given
 napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -101,7 +101,7 @@ napi_value retire(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// awaitServed(ms): sleeps until a waiter of this thread may have been served
+// awaitServed(ms): sleeps until a waiter of this thread may have been served, but at most `ms`
 napi_value await_served(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -119,7 +119,7 @@ napi_value on_served(napi_env env, napi_callback_info info) {
   return number(env, 1);
 }
 
-// keepAlive(0 | 1): whether a wait of this thread keeps its loop alive
+// keepAlive(0 | 1): whether this thread's waits for room keep its event loop alive
 napi_value keep_alive(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

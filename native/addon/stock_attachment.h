@@ -35,7 +35,7 @@ class StockAttachment final : public ObjectAttachment<SharedStock, StockStaging>
   StockSession& session() { return session_; }
   StockCalls& calls() { return calls_; }
 
-  // As ObjectAttachment::stage().
+  // Does what ObjectAttachment::stage() does, and passes the buffer to the calls.
   bool stage(napi_env env, napi_value buffer) {
     const bool fits = ObjectAttachment::stage(env, buffer);
     calls_.stage(words());

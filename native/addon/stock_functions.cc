@@ -79,8 +79,8 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// snapshot(makeBuffer): fills and returns what makeBuffer(octets) made. If native code asks Node.js for more memory
-// than there is, Node.js ends the process; a JavaScript function gets an error instead.
+// snapshot(makeBuffer): fills the ArrayBuffer that makeBuffer(number of octets) returns, and returns it. If native code
+// asks Node.js for more memory than there is, Node.js ends the process; a JavaScript function gets an error instead.
 napi_value snapshot(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
@@ -135,7 +135,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
       });
 }
 
-// On a manual clock no hold expires by itself.
+// On a manual clock a due hold does not expire while other threads only reserve: see Sweeping.
 Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
@@ -171,7 +171,7 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
-  // The address of `octets` is read only now, because a getter that a program has smuggled into the options may have
+  // The address of `octets` is read only now, because a getter that a program has put into the options may have
   // detached the memory.
   const auto octets = info[0].As<Napi::Uint8Array>();
   LedgerWords words;

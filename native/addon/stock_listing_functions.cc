@@ -53,7 +53,8 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
   return result;
 }
 
-// findReservation(kByReservation or kById): the number is in staging; undefined if its record is gone
+// findReservation(kByReservation or kById): the reservation, or the client's id, is in staging; undefined if its record
+// is gone
 napi_value find_reservation(napi_env env, napi_callback_info info) {
   std::uint32_t by[1];
   auto& self = attachment<StockAttachment>(env, info, by);

@@ -9,17 +9,18 @@
 
 #if defined(__GLIBC__) && defined(__GLIBCXX__)
 
-// GLIBC_2.32. Zero: std::shared_ptr counts with atomic instructions from the first thread on.
+// New in GLIBC_2.32. The value 0 makes std::shared_ptr count with atomic instructions from the first thread on.
 extern "C" char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
 namespace std {
 
-// GLIBCXX_3.4.29.
+// New in GLIBCXX_3.4.29.
 __attribute__((__noreturn__)) void __throw_bad_array_new_length() { throw std::bad_alloc(); }
 
 #if !__cpp_rtti
-// GLIBCXX_3.4.26. Called for pointers made by std::make_shared in code with RTTI; the addon shares none of those.
+// New in GLIBCXX_3.4.26. It is called for pointers that code with RTTI made with std::make_shared; no such pointer
+// reaches the addon.
 bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept { return false; }
 #endif
 
