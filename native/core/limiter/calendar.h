@@ -1,7 +1,7 @@
 // Calendar periods of a time zone: days, weeks (from Monday), months and years. A period lasts until the first moment
 // of the next one, however many hours that is.
 //
-// A zone is a table of the times at which its offset changes. lib/ finds them with Intl.
+// A zone is a table of the times at which its offset changes. lib/ finds these times with Intl.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct ZoneChange {
   std::int64_t at_ns, offset_ns;
 };
 
-// Computes the periods of one zone. Each period has a number of 1 or more, one higher than the period before it.
+// Computes the periods of one zone. Each period has a number, 1 or more; the period after it has the next number.
 class Calendar {
  public:
   // `changes`: in order of time; the first one is in force from the beginning of time.
@@ -196,8 +196,8 @@ class CalendarWindow {
   void clear() noexcept { cell_.store(0, std::memory_order_release); }
 
   std::uint64_t used(std::uint64_t time) const noexcept {
-    // ACQ cell: pairs with REL in count() and refund(). So present() sees the period of the word, or one that was
-    // entered after it.
+    // ACQ cell: pairs with REL in count() and refund(). So present() sees the period that is in the word, or one that
+    // was entered after it.
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
@@ -216,7 +216,8 @@ class CalendarWindow {
     return used(time) + cost <= limit_ ? 0 : until(1, time);
   }
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t time) const noexcept {
-    // The period ends also for units that add() counted beyond the limit, so they take nothing from later periods.
+    // Units that add() counted beyond the limit end with the period, as all others do, so they take nothing from later
+    // periods.
     const std::uint64_t periods = (std::min(used(time), limit_) + all - 1) / limit_;
     if (periods == 0) return 0;
     if (periods > TokenRate::kTimeMax / calendar_.shortest_ns()) return kNever;

@@ -9,7 +9,7 @@
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //
-// One lock guards all of it. A thread takes it while it has the lock of the key's set.
+// One lock guards the whole ring. A thread takes this lock while it has the lock of the key's set.
 #pragma once
 
 #include <algorithm>

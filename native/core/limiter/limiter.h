@@ -140,7 +140,7 @@ class Limiter : public LimiterStates {
     return outlook;
   }
 
-  // Returns what each tier has left for the key. Charges nothing.
+  // Returns what each tier has left. Charges nothing.
   Tiers::Rooms rooms(ThreadSlot& thread, std::uint64_t now, std::uint64_t queue_depth,
                      const Key* key = nullptr) noexcept {
     Tiers::Rooms rooms;
@@ -187,8 +187,8 @@ class Limiter : public LimiterStates {
   }
 
   // Changes the configuration for all threads at one instant, and forgets nothing that was counted. `change(next,
-  // time)` gets a copy of the present configuration and the limiter's time, and sets the fields that may change. If a
-  // rate or the length of a window changes, the call takes time in proportion to `keys_max`.
+  // time)` gets a copy of the present configuration and the limiter's time, and sets the fields that may change. If the
+  // rate, the warm-up or the length of a window changes, the call takes time in proportion to `keys_max`.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     control_->quiesce.pause(*thread_slots_);
@@ -261,8 +261,8 @@ class Limiter : public LimiterStates {
     if (would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);
   }
 
-  // Takes `cost` out of the depth. If the key was forgotten since, `left_behind` may count a part of `cost` instead of
-  // the key's state.
+  // Takes `cost` out of the depth. If the key was forgotten since the request entered, `left_behind` may count a part
+  // of `cost` instead of the key's state.
   bool leave(ThreadSlot& thread, Tiers& tiers, std::uint64_t cost) noexcept {
     const bool keyed = control_->config.keys_max != 0 && tiers.holds_depth();
     if (!tiers.leave_depth(cost) && !(keyed && leave_in_parts(tiers, cost))) return false;

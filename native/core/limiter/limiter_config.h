@@ -18,7 +18,7 @@ enum class Tier : std::uint8_t {
   kSlidingWindow = 2,
   kQueueDepth = 3,
   kBlocked = 4,   // the key, or the limiter, is blocked for a time
-  kAdaptive = 5,  // the calling thread is overloaded, or a queue is congested
+  kAdaptive = 5,  // the calling thread is overloaded, or the watched queue is congested
   kLine = 6,      // other callers wait for their turn, or no more callers may wait
 };
 
@@ -29,7 +29,7 @@ struct LimiterConfig {
   bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
   std::uint32_t window_count = 0;  // at most kWindowsMax
   bool is_manual = false;          // its clock is a manual one: see CalendarMemory
-  std::uint64_t keys_max = 0;      // 0: one state for all
+  std::uint64_t keys_max = 0;      // 0: no keys, and one state for all requests
   std::uint32_t waiting_max = 0;
   std::uint32_t waiting_per_key = ~0U;  // how many callers may wait for one key
   QueueWatchConfig watch;               // for the adaptive tier

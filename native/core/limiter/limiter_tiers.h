@@ -22,7 +22,7 @@ struct StateLine {
   std::atomic<std::uint64_t> cost;  // the costs of all waiters together
 };
 
-// The charges of one decision. A refund gives back what is still in force of exactly these.
+// The charges of one decision. A refund gives back exactly the part of these that is still in force.
 struct Receipt {
   std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
@@ -191,7 +191,7 @@ class Tiers {
   // `left`: how much one tier by itself would allow now. `more_in`: the nanoseconds until it would allow one more;
   // kNever if the tier does not follow a clock.
   struct Room {
-    std::uint64_t left = kNever;  // kNever: the tier is absent
+    std::uint64_t left = kNever;  // kNever: the limiter has no such tier
     std::uint64_t more_in = kNever;
   };
   struct Rooms {

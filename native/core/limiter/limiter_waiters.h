@@ -9,7 +9,8 @@
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
 // If there is news about a waiter, the waiter is in its owner's list (see owner_lists.h), and the owner's bell is rung.
-// Only the two reviews, which are called after a change of limits, walk over all waiters of a state.
+// Only review() and review_of(), which are called after the limits have changed or a key was blocked, walk over all
+// waiters of a state.
 //
 //   memory:  | Control | Waiter[max] | OwnerList[max] |
 //
@@ -69,8 +70,8 @@ class LimiterWaiters : public LimiterWaiting {
     return joined;
   }
 
-  // Called by a waiter's owner. Serves the waiters of the state for which it waits. Then ends its wait if its deadline
-  // has passed, or if it is the front and cannot be served before its deadline.
+  // Called by a waiter's owner. Serves the waiters of the state for which it waits. Then ends the waiter's wait if its
+  // deadline has passed, or if the waiter is the front and cannot be served before its deadline.
   Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = list_[index];
     Tended tended{kNever, kNever, waiter.key};
@@ -140,7 +141,7 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // Called after something was given back to the state of `key`. Serves its waiters. If none can be served yet, the
-  // owner of the front is woken, because its wait may be shorter now.
+  // owner of the front is woken, because the front's wait may be shorter now.
   void given_back(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (list_.max() == 0) return;
     Places::made_room();
@@ -368,7 +369,7 @@ class LimiterWaiters : public LimiterWaiting {
     }
   }
 
-  // Wakes the owner of the front, so that it looks again. Does nothing if `asking.woken` is full: the caller then
+  // Wakes the owner of the front, which then calls tend(). Does nothing if `asking.woken` is full: the caller then
   // serves this state again, which calls this function again.
   void notify_front(const StateLine& line, const Asking& asking) noexcept {
     if (!line.chain.empty() && !asking.woken.full()) lists_.notify(*list_.front(line.chain), asking.woken);

@@ -54,7 +54,7 @@ struct LimiterWaiting {
   // A session whose callers wait. The session's thread keeps this struct.
   struct Owner {
     const std::uint64_t number;  // no other session has or had it; not 0
-    // The index of the list that it had last. It still has this list if the list's owner is `number`.
+    // The index of the list that the session had last. The session still has this list if the list's owner is `number`.
     std::uint32_t list = kNone;
   };
   // A caller's request: its cost, and the longest time that it would wait, in ns (kNever: without end).
@@ -81,7 +81,8 @@ struct LimiterWaiting {
     Receipt receipt;  // see Waiter::receipt
   };
   struct Tended {
-    // ns until the front may be served; kNever: time alone does not make that possible, or there is no front
+    // ns until the front of the waiter's state may be served; kNever: time alone does not make that possible, or there
+    // is no front
     std::uint64_t wait;
     std::uint64_t left;  // ns until the waiter's deadline; kNever: it has none, or waits no more
     Key key;

@@ -95,7 +95,7 @@ inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
-  // What take() records: the end of the slot that it took, which is `spent` after it, plus `moved` at that time.
+  // What take() records. `end`: the end of the slot that it took (`spent` afterwards), plus `moved` at that time.
   struct Slot {
     std::uint64_t end = 0;
   };

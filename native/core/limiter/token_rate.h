@@ -52,7 +52,7 @@ class TokenRate {
     return result;
   }
 
-  // Units accrued in `ns` nanoseconds.
+  // Returns the units that accrue in `ns` nanoseconds.
   std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
 
   // A time beyond 36 years counts as never. The units that accrue until then fit in 64 bits at every rate; those of
@@ -87,7 +87,7 @@ class TokenRate {
 
  private:
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
-#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // on wasm this would be a call
+#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // on wasm the wide product would be a call
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
 #else

@@ -113,7 +113,7 @@ class WindowLog {
   }
 
  private:
-  // The index of the time that has `age` newer ones.
+  // Returns the index of the time that has `age` newer ones.
   std::uint64_t index(std::uint64_t age) const noexcept {
     return (head_.head + capacity_ - 1 - age) % capacity_;
   }
