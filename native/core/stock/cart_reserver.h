@@ -1,7 +1,7 @@
 // Takes the units of a reservation, line by line, or gives all of them back.
 //
-// The lines that are taken form a chain of reservation slots, which no other thread can see yet. The chain is also the
-// list of what undo() gives back, by subtractions that cannot fail.
+// The lines that are taken form a chain of reservation slots, which no other thread can see yet. undo() gives back what
+// the chain records, in steps that cannot fail.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,11 @@ namespace sluice {
 
 class CartReserver {
  public:
-  // `thread`: this thread's slot, whose number chooses the shard that it tries first.
+  // `thread`: this thread's slot, whose number chooses the shard that take() tries first.
   CartReserver(LedgerMemory& memory, const ThreadSlot& thread) noexcept
       : memory_(memory), shard_(memory.thread_slots->number(thread)) {}
 
-  // The slot of the first line.
+  // Returns the slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
   // Returns the refusal that take() would give now to a line of the request, or kReserved. Writes nothing shared. If

@@ -75,7 +75,7 @@ class ChainPart {
     std::uint64_t wanted, left, offered;
   };
 
-  // No reservation has more items than there is room for. If one is found all the same, no part of it is chosen.
+  // No reservation has more items than `wishes_` has room for. If one is found all the same, no part of it is chosen.
   void add(std::uint32_t item, std::uint64_t wanted) noexcept {
     too_many_ = too_many_ || count_ == StockRequest::kLinesMax;
     if (too_many_) return;

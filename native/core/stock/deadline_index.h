@@ -96,7 +96,7 @@ class DeadlineIndex {
     lower(*root_, bound);
   }
 
-  // Whether something may be due, or is just being expired by another thread.
+  // Whether a hold may be due, or another thread is just expiring one.
   bool due(std::uint64_t now) const noexcept {
     // ACQ word: pairs with REL in finish(): if the bound is in the future, the units of holds that expired below it
     // have been given back.
@@ -162,7 +162,7 @@ class DeadlineIndex {
       // bound.
       std::uint64_t word = at.load(std::memory_order_seq_cst);
       if (word <= word_of(bound, true)) [[likely]]
-        return;  // its bound is no later
+        return;  // the word's bound is no later than `bound`
       // SC word: pairs with the load in read(), of a look that marks a word above this one later.
       if (at.compare_exchange_weak(word, word_of(bound, looking(word)), std::memory_order_seq_cst,
                                    std::memory_order_relaxed)) {

@@ -2,8 +2,8 @@
 //
 // The reservation is `changing` meanwhile: a thread that wants to resolve, change or expire it waits. This thread may
 // wait for the lock of an item, or for the lock under which a group's units are counted for a user. No thread that
-// holds one of these waits for a reservation. Accesses to its lines are relaxed: begin_change() acquires what the last
-// change released in end_change().
+// holds one of these locks waits for a reservation. Accesses to its lines are relaxed: begin_change() acquires what the
+// last change released in end_change().
 #pragma once
 
 #include <algorithm>
@@ -130,8 +130,8 @@ class HoldChanger {
   }
 
   // Appends the lines that were taken to the reservation. If the reservation has a line for the same shard already,
-  // adds the units to that line. So it never has more lines than RecordReader has room for, however often it is
-  // changed.
+  // adds the units to that line. So the reservation never has more lines than RecordReader has room for, however often
+  // it is changed.
   void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
     ReservationTable& table = memory_.reservations;
     CartReserver::for_each_line(

@@ -27,7 +27,7 @@ class IdAnswer {
   constexpr bool in_no_queue() const noexcept { return (word_ & kInNoQueue) != 0; }
 
   constexpr IdAnswer queued() const noexcept { return IdAnswer(word_ & ~kInNoQueue); }
-  // The answer in a ledger that has no queue.
+  // Returns the answer for a ledger that has no queue.
   constexpr IdAnswer without_queue() const noexcept {
     return IdAnswer(by_gate() ? word_ | kInNoQueue : word_);
   }

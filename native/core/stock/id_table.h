@@ -90,8 +90,8 @@ class IdTable {
 
   enum class Room : std::uint8_t { kFound, kNone, kBusy };
 
-  // One id's entry in the table, or the room for one. While this object lives, the id's home is locked, and its spill
-  // bucket if it is needed.
+  // One id's entry in the table, or the room for one. While this object lives, the id's home is locked, and so is its
+  // spill bucket, if that is needed.
   class Visit {
    public:
     Visit(IdTable& table, const HashedKey& id) noexcept : table_(table), id_(id) {
@@ -182,7 +182,7 @@ class IdTable {
     }
   }
   // Remembers an id of a snapshot. `spilled`: the snapshot's table had it in a spill bucket. Returns false if there is
-  // no place for it, or it has one already.
+  // no place for the id, or the id is in the table already.
   bool restore(const Key& key, std::uint64_t body, IdAnswer answer, bool spilled) noexcept {
     const HashedKey id(secret_, key);
     Bucket& at_home = home(id);

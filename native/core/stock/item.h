@@ -29,14 +29,14 @@ template <class A = StdAtomics>
 struct alignas(kCacheLine) Item {
   // Written before any thread can find the item, then never again.
   Key sku;
-  char name[kSkuTextMax];     // of a sku that is a text
+  char name[kSkuTextMax];     // the sku, if it is a text
   std::uint32_t name_length;  // 0: the sku is a number
   std::uint32_t first_shard, shards;
   std::uint32_t group;  // 1 + the group's number; 0: none
 
   typename A::template atomic<std::uint64_t> per_user;  // 0: no limit
   typename A::template atomic<std::uint32_t>
-      counts_users;                                   // 1: it has a limit per user or a group, or had one
+      counts_users;  // 1: the item has a group, or has or had a limit per user
   typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
   typename A::template atomic<std::uint32_t> change;  // odd while a thread is in ItemUnits::change_total()
   typename A::template atomic<std::uint64_t> total;

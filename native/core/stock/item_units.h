@@ -1,7 +1,7 @@
 // The units of an item. A popular item can have several shards, so that threads that reserve it do not share a cache
 // line. Each shard counts the units of its own part (see stock_shard.h).
 //
-//   StockShard, one cache line each:  | available : 32 | reserved : 32 | ... |   changed by reserve, confirm, cancel
+//   StockShard, one cache line each:  | available : 32 | reserved : 32 | ... |   changed by reserve, confirm, ...
 //
 // The shards count the backorder cap of an item as available units, so that a reservation need not know the cap.
 // counts() subtracts it.

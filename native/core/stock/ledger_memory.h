@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26
 static_assert(kReservationsMax < 1U << IdAnswer::kSlotBits);
 
 struct LedgerShape {
-  std::uint32_t items = 0;  // also the number of shards: an item has one or more
+  std::uint32_t items = 0;  // the most items, and also the most shards: an item has one or more
   std::uint32_t reservations = 0;
   std::uint32_t users = 0;
   std::uint32_t ids = 0;
@@ -43,7 +43,7 @@ struct LedgerShape {
   }
 };
 
-// kByPassers: threads that reserve also expire due holds, as many at a time as LedgerReserver allows. kAsked: a due
+// kByPassers: threads that reserve also expire due holds, now and then (see LedgerReserver::kPassEvery). kAsked: a due
 // hold expires only when a caller asks for that, when a call names it, or when it may be why a request is refused. A
 // ledger with a manual clock has kAsked.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };

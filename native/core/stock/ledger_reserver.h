@@ -1,4 +1,4 @@
-// Answers requests to reserve units. It repeats the earlier answer to the request's id, or takes the units.
+// Answers requests to reserve units: repeats the earlier answer to the request's id, or takes the units.
 #pragma once
 
 #include <cstdint>
@@ -313,7 +313,7 @@ class LedgerReserver {
     if (final && !refusal.provisional) id.remember_refused(request.body(secret()));
   }
 
-  // Returns whether the reservation is held, and extends it to `until` at least.
+  // If the reservation is held, extends its hold to `until` at least. Returns whether it did so.
   SLUICE_APART bool hold_again(ThreadSlot& thread, std::uint64_t id, std::uint64_t now,
                                std::uint64_t until) noexcept {
     return standing(id, now).phase == Phase::kHeld &&

@@ -120,7 +120,7 @@ class LedgerSnapshot {
         put(word);
       }
     }
-    // Writes a list, and its length in front of it afterwards. `entries(one more)` calls `one more` before each entry
+    // Writes a list, then the length of the list in front of it. `entries(one more)` calls `one more` before each entry
     // that it writes.
     template <class Entries>
     void list(Entries&& entries) {

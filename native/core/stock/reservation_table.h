@@ -220,7 +220,7 @@ class ReservationTable {
       return deadline > now ? Standing{Phase::kHeld, deadline - now} : Standing{Phase::kExpired, 0};
     }
   }
-  // The id of the reservation that begins in `slot` with this state.
+  // Returns the id of the reservation that begins in `slot` with this state.
   static std::uint64_t id_of(std::uint32_t slot, std::uint64_t state) noexcept {
     return (state >> 32 << 32) | (slot + 1ULL);
   }
@@ -229,8 +229,8 @@ class ReservationTable {
   // Changes the state from `seen` to the phase `to`. Returns false if `seen` is not held, or the state has changed
   // since. A caller that gets true must free the slots.
   bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
-    // ACQ_REL state: the caller's reads of the fields stay before this CAS. It succeeds for only one of the threads
-    // that resolve.
+    // ACQ_REL state: the caller's reads of the fields stay before this CAS. The CAS succeeds for only one of the
+    // threads that resolve.
     return phase_in(seen) == Phase::kHeld &&
            slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
                                                       std::memory_order_relaxed);

@@ -62,7 +62,7 @@ class Resolver {
 
   // If the reservation is held, calls `attempt(slot, seen)` with its state and returns the answer. If there is no
   // answer, because the state has changed, decides again. If the hold is over, expires the reservation. If the
-  // reservation is not held, returns what it is already.
+  // reservation is not held, returns how it was resolved, or kUnknown.
   template <class Attempt>
   ResolveResult decide(std::uint64_t id, Attempt&& attempt) noexcept {
     const ReservationTable& table = memory_.reservations;

@@ -49,7 +49,7 @@ struct StockRequest {
 
   struct Line {
     Key sku;
-    std::uint64_t quantity;  // 1 to kQuantityMax
+    std::uint64_t quantity;  // 1 to kQuantityMax; in a change, 0 to kQuantityMax
 
     // Hashes 96 of the 112 bits of a sku. The other 16 belong to the fingerprint of a text, of which 96 bits are
     // enough.
@@ -101,7 +101,7 @@ struct StockAnswer {
   ReserveResult result = ReserveResult::kReserved;
   std::uint64_t reservation = 0;  // for kReserved, kDuplicate, kByGate and kNotByGate
   std::uint32_t line = 0;         // for a refusal that concerns a line: which one of the request
-  bool in_no_queue = false;  // kDuplicate, to a gate: its order is in no queue, so no consumer will handle it
+  bool in_no_queue = false;  // kDuplicate, to a gate: the order is in no queue, so no consumer will handle it
   bool requeued = false;     // kDuplicate: the order was in no queue, and has been published again
   // Refused, perhaps because of holds that are over; the id does not remember the refusal.
   bool provisional = false;

@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Called only for items that have, or had, a limit: other items count no users. Relaxed: a reservation is checked
-// against the limits as they are when this thread reads them.
+// Called only for items that count users (see Item::counts_users). Relaxed: a reservation is checked against the limits
+// as they are when this thread reads them.
 class UserLimits {
  public:
   // Returns the refusal that count() would give now, or kReserved. Writes nothing.
