@@ -122,7 +122,7 @@ class GateSession {
   InFlightTable table_;
   bool fits_record_alone_;      // fits(nullptr, 0)
   std::uint64_t consumer_ = 0;  // the number of this thread's session as a consumer in the table; 0: none yet
-  std::uint64_t renewal_at_ = kNever;  // when the caller will call renew()
+  std::uint64_t renewal_at_ = kNever;  // the stock's time at which the caller is to call renew()
 };
 
 // The functions below are defined in the header, so that the compiler can inline them into the hot functions of a face.
@@ -173,7 +173,7 @@ inline GateSession::InHand GateSession::hand_out(std::uint32_t entry, std::uint6
   taken.renew_at = kNever;
   if (parts_.stock == nullptr || !order.reserved()) return in_hand;
   const std::uint64_t until = parts_.stock->ledger().held_until(order.reservation);
-  if (until <= now) return in_hand;  // another thread has resolved it, or it has run out
+  if (until <= now) return in_hand;  // another thread has resolved the reservation, or its time is over
   taken.renew_at = until - std::min(order.hold_ns / 2, until);
   renewal_at_ = std::min(renewal_at_, taken.renew_at);
   return in_hand;

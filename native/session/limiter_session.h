@@ -44,8 +44,8 @@ class LimiterSession {
   LimiterSession(const LimiterSession&) = delete;
   LimiterSession& operator=(const LimiterSession&) = delete;
 
-  // Gives back everything that other threads may need: its waiters, the depth that its decisions hold, and the slot.
-  // Nothing may be called afterwards.
+  // Gives back everything that other threads may need: the places of its waiters, the depth that its decisions hold,
+  // and the slot. Nothing may be called afterwards.
   void end() noexcept;
 
   Limiter& limiter() noexcept { return limiter_; }
@@ -89,8 +89,8 @@ class LimiterSession {
     return limiter_.rooms(*slot_, clock_.now(), queue_depth(), key);
   }
 
-  // Releases depth of `cost`, whether this session holds the decision or not, and serves the waiters for that depth.
-  // False if less was in flight.
+  // Releases depth of `cost`, whichever session made the decision, and serves the waiters for that depth. False if less
+  // was in flight.
   bool release(std::uint64_t cost, const Key* key) noexcept {
     if (!release_place(cost, key)) return false;
     held_.remove(key, cost);
@@ -191,10 +191,9 @@ class LimiterSession {
   }
   void undo(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept;
   void serve_waiters(const Key* key) noexcept;
-  // Decides all waiters again, after the limits have changed.
+  // Reviews all waiters, after the limits have changed: see LimiterWaiters::review().
   void review() noexcept;
-  // Decides the waiters of one key again, after it was blocked or its block was ended. nullptr: the limiter has no
-  // keys.
+  // Reviews the waiters of one key, after it was blocked or its block was ended. nullptr: the limiter has no keys.
   void review(const Key* key) noexcept;
 
   // Calls act(asking, now) until no more waiters can be served, and rings the bells of the owners of those that were.

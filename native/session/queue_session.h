@@ -30,8 +30,8 @@ struct QueueHost : TagReturns {
 
 class QueueSession {
  public:
-  // `in` is for records to push, `out` for records that are shown, `dropped` for records that were dropped. For the
-  // words see QueueStaging.
+  // `in` is for records to push, `out` for records that are shown, `dropped` for records that were dropped. `words` has
+  // the layout of QueueStaging.
   struct Buffers {
     std::span<std::byte> in, out, dropped;
     Words words;
@@ -75,7 +75,7 @@ class QueueSession {
 
   // ---- producing -------------------------------------------------------------------------------------------------
 
-  // Called after pushing or closing.
+  // Called after records were pushed, or the queue was closed: rings the consumer's bell, if the consumer is parked.
   void ring_if_parked() {
     if (queue_.must_ring()) host_.ring_consumer();
   }
@@ -86,8 +86,8 @@ class QueueSession {
     return result == PushResult::kFull ? push_when_full(lane, now, ttl, waits) : result;
   }
   // Pushes up to `count` records from `in`. Returns how many; `closed` if none was pushed because the queue is closed.
-  // `more`: how many further records the caller would push next. If one of `count` finds no room, these count as
-  // rejected, too (unless the queue overwrites).
+  // `more`: how many further records the caller would push next. If one of `count` finds no room, the further records
+  // count as rejected, too (unless the queue overwrites).
   Ring<>::Claim push_many(std::uint32_t lane, std::uint32_t count, std::uint32_t more, std::uint64_t ttl);
 
   // ---- waiting for room: the thread's bell rings when a waiter was served, or the queue was closed ----------------
@@ -165,8 +165,8 @@ class QueueSession {
 
   // Removes up to `max` records.
   std::uint32_t take(std::uint32_t max);
-  // Removes the first `consumed` of the records shown last, then shows up to `max` more. For a caller that visits the
-  // records, and removes them with its next call. Where records have tags it shows one record, and removes it at once
+  // Removes the first `consumed` of the records shown last, then shows up to `max` more. The caller visits the records,
+  // and removes them with its next call. Where records have tags, this shows one record, and removes it at once
   // (kShownAndGone): the user of the tags may end before the next call, and must not give a visited record back.
   std::uint32_t next(std::uint32_t consumed, std::uint32_t max);
 
@@ -193,8 +193,8 @@ class QueueSession {
 
   // Returns whether this call closed the queue.
   bool close();
-  // Counts one more wait of this session for an empty queue if `begins`, otherwise one less. Returns how often the
-  // queue was found empty before.
+  // If `begins`, begins a wait of this session for an empty queue; otherwise ends such a wait. Returns how often the
+  // queue has been found empty so far while a session waited for that.
   std::uint64_t await_empty(bool begins);
 
  private:
@@ -208,7 +208,7 @@ class QueueSession {
   // are not on permits.
   std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
                           std::uint64_t now, std::uint64_t ttl);
-  // Counts permits also in the thread's slot, where those of a dead thread can be found.
+  // Counts the session's permits in its thread's slot, too, where the permits of a dead thread can be found.
   void count_permits(std::uint32_t lane, std::uint32_t more, std::uint32_t less) {
     permits_[lane] += more - less;
     slot_.count(Queue::kPermits + lane, std::uint64_t{more} - less);

@@ -158,7 +158,7 @@ class StockSession {
     }
     return slot;
   }
-  // False: its record is gone, or there was none.
+  // False: the record of the reservation is gone, or there was none.
   bool find(std::uint64_t reservation, ReservationRecord& record) noexcept {
     return RecordReader(ledger_.memory()).read(reservation, record);
   }
