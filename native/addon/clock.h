@@ -15,7 +15,7 @@ struct SharedClock : SharedObject {
   explicit SharedClock(std::uint64_t start_ns) : SharedObject(ObjectKind::kClock), clock(start_ns) {}
   ManualClock clock;
 
-  // Adds a bell that rings when the clock has moved, for a thread that waits for a time.
+  // Adds a bell, which rings whenever the clock has moved, for a thread that waits for a time of this clock.
   void listen(Bell* bell) {
     const std::lock_guard<std::mutex> guard(mutex_);
     bells_.insert(bell);

@@ -86,7 +86,7 @@ constexpr HotFunction<functions::kGate> kGateFunctions[] = {
     {"take", take},   {"resolve", resolve}, {"putBack", put_back},
     {"renew", renew}, {"stats", stats},     {"dispose", dispose<GateAttachment>},
 };
-// Two pairs, so that a plain gate pays nothing for gates whose queue overwrites.
+// There are two pairs, so that a gate whose queue does not overwrite pays nothing for overwriting.
 constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
                                                     {"admitWith", admit_with<false>}};
 constexpr HotFunction<functions::kGate> kAdmitOver[] = {{"admit", admit<true>},

@@ -36,8 +36,8 @@ struct SharedLimiter final : SharedObject, LimiterHost {
 
   Segment segment;
   ClockSource time;
-  std::shared_ptr<SharedQueue> queue;    // whose depth the tier `queueDepth` follows; nullptr: none
-  std::shared_ptr<SharedQueue> watched;  // whose waits the adaptive tier watches; nullptr: none
+  std::shared_ptr<SharedQueue> queue;    // the queue that the tier `queueDepth` follows; nullptr: none
+  std::shared_ptr<SharedQueue> watched;  // the queue that the adaptive tier watches; nullptr: none
   Bells bells;                           // of attachments whose on_served() was called
 };
 

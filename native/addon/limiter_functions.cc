@@ -30,7 +30,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   return number(env, (self.calls().*Method)(first, key));
 }
 
-// onServed(callback): 1
+// onServed(callback): 1; the event loop calls `callback` when waiters of this thread may have been served
 napi_value on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<LimiterAttachment>(env, info, arguments);
@@ -39,7 +39,7 @@ napi_value on_served(napi_env env, napi_callback_info info) {
   return number(env, 1);
 }
 
-// keepAlive(alive)
+// keepAlive(0 | 1): whether this thread's waits keep its event loop alive
 napi_value keep_alive(napi_env env, napi_callback_info info) {
   std::uint32_t alive[1];
   auto& self = attachment<LimiterAttachment>(env, info, alive);

@@ -15,7 +15,8 @@ namespace {
 // Reads a calendar window. False: out of range.
 bool read_calendar_window(const Napi::Object& given, std::uint32_t number, LimiterDescription& to) {
   WindowConfig& window = to.config.windows[number];
-  const std::uint32_t every = u32(given, "every");  // a getter may now return another value than at first
+  // A getter may return another value here than to read_windows().
+  const std::uint32_t every = u32(given, "every");
   const Napi::Object zone = nested(given, "zone");
   const Napi::Value name = get(given, "timeZone");
   const std::uint32_t count = u32(zone, "length") / 2;

@@ -35,9 +35,9 @@ struct SharedQueue : SharedObject, QueueHost {
 
   Segment segment;
   ClockSource time;
-  Bell bell;    // the consumer's
+  Bell bell;    // the consumer's bell
   Bells bells;  // of attachments that wait, or once waited, for room or the queue's end
-  std::atomic<TagReturns*> returns{nullptr};  // of the tags' user; nullptr before the first
+  std::atomic<TagReturns*> returns{nullptr};  // those of the user of the tags; nullptr: there was none yet
 };
 
 class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging> {
@@ -53,7 +53,7 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   // Returns the attachment's own bell, which it makes at the first call. Must be called before the session waits for
   // room. Throws std::bad_alloc.
   Bell& own_bell();
-  // Throws std::bad_alloc.
+  // Makes the event loop listen to the attachment's own bell. Throws std::bad_alloc.
   void listen_for_served();
   LoopBell& served() { return served_; }
 
@@ -68,12 +68,12 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   void close_batch(std::uint32_t number);
 
   void give_lease();
-  // Throws std::bad_alloc.
+  // Parks the consumer: see QueueSession::park(). The event loop listens to the consumer's bell. Throws std::bad_alloc.
   Park park();
   void unpark();
   // Sets whether a wait for records keeps the thread's loop alive.
   void set_ref(bool ref);
-  // Sleeps at most `ms` until there may be something to consume.
+  // Sleeps until there may be something to consume, but at most `ms`.
   Park await_record(int ms) {
     return session_.await_record([this, ms] { shared_->bell.wait(ms); });
   }

@@ -26,7 +26,7 @@ napi_value empty(napi_env env, napi_callback_info info) {
   return number(env, self.detached() ? kDisposed : self.session().queue().empty() ? 1 : 0);
 }
 
-// awaitEmpty(1 | 0): begins or ends a wait for an empty queue; returns how often the queue was found empty before
+// awaitEmpty(1 | 0): begins or ends a wait for an empty queue; returns how often the queue has been found empty so far
 napi_value await_empty(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

@@ -61,7 +61,7 @@ class Registry {
     return std::static_pointer_cast<Object>(object);
   }
 
-  // A number that no other attachment or environment of this process has: 1, 2, ...
+  // Returns a number that no other attachment or environment of this process has: 1, 2, ...
   std::uint64_t next_number() {
     const std::lock_guard<std::mutex> guard(mutex_);
     return ++last_number_;

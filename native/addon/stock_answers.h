@@ -13,7 +13,7 @@ inline Napi::Value sku_of(napi_env env, const Item<>& item) {
   return Napi::Number::New(env, static_cast<double>(item.sku.low));
 }
 
-// Sets `user`, if a user was named.
+// Sets the property `user`, if the request named a user.
 inline void set_user(napi_env env, Napi::Object& result, const LedgerUser& user) {
   if (user.text_length != 0) {
     put(result, "user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
