@@ -135,7 +135,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
       });
 }
 
-// On a manual clock a due hold does not expire while other threads only reserve: see Sweeping.
+// On a manual clock, threads that reserve do not expire due holds in passing: see Sweeping.
 Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }

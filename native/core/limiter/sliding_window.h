@@ -38,7 +38,7 @@ class SlidingWindow {
   // `cells` points to cells(config.buckets) zeroed words.
   SlidingWindow(const SlidingWindowConfig& config, Cell* cells) : config_(config), cells_(cells) {}
 
-  // What take() returns: the bucket, and whether it was charged. refund() needs it.
+  // What take() returns: the bucket, which refund() needs, and whether it was charged.
   struct Charge {
     std::uint64_t bucket;
     bool taken;

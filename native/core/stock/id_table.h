@@ -14,7 +14,7 @@
 //
 // There is at least one home for every 8 ids of `capacity`, so that a home is full of held ids only by bad luck: at
 // `capacity` held ids, at most one home in 269 gets 17 or more of them (the Poisson probability at a mean of 8). There
-// is one spill bucket for 16 homes (in a small table at least 4, or as many as homes), and by chance it is full in
+// is one spill bucket for 16 homes (but at least 4, if there are that many homes), and by chance it is full in
 // practically no table: see docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a
 // look-up reads only the home.
 //
