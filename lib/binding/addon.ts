@@ -1,4 +1,4 @@
-/** The one file that loads the addon. Nothing outside of it knows that there is a `.node` file. */
+/** The only file that loads the addon, and that names its `.node` files. */
 import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ import type { NativeStock } from './stock.js';
 
 const require = createRequire(import.meta.url);
 
-/** A cold call returns a string, the reason, if it could not make or attach the object: see `made()`. */
+/** Functions of the addon that make or attach an object. One that fails returns the reason, a string: see `made()`. */
 interface AddonCalls {
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
@@ -62,10 +62,10 @@ function isMusl(): boolean {
   return page.includes('/ld-musl-');
 }
 
-/** The error for an addon of another version, whose functions may take and return something else. */
+/** The error for an addon of another version, whose functions may take and return other values than lib/ expects. */
 class Mismatch extends Error {}
 
-/** Loads the addon in `file`. @throws Error if there is none, `Mismatch` if it is of another version. */
+/** Loads the addon in `file`. @throws Error if it cannot be loaded, `Mismatch` if it is of another version. */
 function loaded(file: string): Native {
   const addon = require(file) as Native;
   const { contract } = addon;
@@ -78,7 +78,7 @@ function loaded(file: string): Native {
 function load(): Native {
   const platform = `${process.platform}-${process.arch}`;
   const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
-  // In a checkout, SLUICE_BUILD=debug loads the addon that `npm run build:debug` made, and no other.
+  // With SLUICE_BUILD=debug, only the addon that `npm run build:debug` makes in a checkout is loaded.
   const isDebug = process.env['SLUICE_BUILD'] === 'debug';
   const attempts = isDebug
     ? ['../../build/Debug/sluice.node']

@@ -3,7 +3,7 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { optionError, SluiceError } from '../input/index.js';
 import { answers, type Reason, threadsMax } from './contract.js';
 
-/** The answer of every hot function once its object is disposed of. */
+/** The answer of a native function whose object was disposed of in this thread. */
 export const DISPOSED: typeof answers.disposed = answers.disposed;
 
 /** The answer of a function that needed memory or a file descriptor and did not get it from the system. */
@@ -76,21 +76,27 @@ export function failed(what: string, answer: number): SluiceError {
   return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor left`);
 }
 
-/** Returns an answer of native code. @throws SluiceError for `DISPOSED` and `NO_RESOURCES`: nothing was done. */
+/**
+ * Returns `answer`, which a native call has given. @throws SluiceError if it is `DISPOSED` or `NO_RESOURCES`: then the
+ * call has changed nothing.
+ */
 export function checkedAnswer(what: string, answer: number): number {
   if (answer === DISPOSED || answer === NO_RESOURCES) throw failed(what, answer);
   return answer;
 }
 
-/** Returns the object that a native call returned. Throws if the call returned a number, the reason why it failed. */
+/**
+ * Returns the object that a native call returned, as ofThisRealm() copies it. Throws if the call returned a number, the
+ * reason why it failed.
+ */
 export function alive<T>(what: string, answer: T | number): T {
   if (typeof answer === 'number') throw failed(what, answer);
   return ofThisRealm(answer);
 }
 
 /**
- * Copies `value` into this realm. Native code makes objects of the main realm, which are not plain objects to a program
- * in a vm context.
+ * Copies `value` into this realm, unless it is an ArrayBuffer. Native code makes objects of the main realm, which are
+ * not plain objects to a program in a vm context.
  */
 function ofThisRealm<T>(value: T): T {
   if (typeof value !== 'object' || value === null || isAnyArrayBuffer(value)) return value;

@@ -1,6 +1,6 @@
 import { type Handle, type NativeHandle, publicHandle } from './handle.js';
 
-/** The members that the native half of every shared object has. */
+/** The members that the native object of every shared object has. */
 interface NativeObject {
   readonly handle: NativeHandle;
   dispose(): void;
@@ -8,14 +8,15 @@ interface NativeObject {
 
 /**
  * Public objects whose handle was read. They are not collected before they are disposed of, so that another thread can
- * attach. A program can replace the methods of a Set and would get what they are called with: add only public objects.
+ * attach. A program can replace the methods of a Set, and its methods would get every object that is added: add only
+ * public objects.
  */
 const pinned = new Set<object>();
 
 /**
- * The half of a Queue, Limiter, Stock or Gate that is the same for all four: its handle, and its end. These classes
- * have it as a member and do not extend it: a program can replace the base of a class, and `super()` would then call
- * the program.
+ * The handle and the disposal of a Queue, Limiter, Stock or Gate: one implementation for all four. These classes have
+ * an Attachment as a member and do not extend it: a program can replace the base of a class, and `super()` would then
+ * call a function of the program.
  */
 export class Attachment<Kind extends string> {
   readonly #kind: Kind;
@@ -30,20 +31,20 @@ export class Attachment<Kind extends string> {
     this.#native = native;
   }
 
-  /** Once this was read, the public object is not garbage-collected before it is disposed of. */
+  /** Once a program has read this, the public object is not garbage-collected before it is disposed of. */
   get handle(): Handle<Kind> {
     if (!this.#disposed) pinned.add(this.#owner);
     return publicHandle(this.#kind, this.#native.handle);
   }
 
-  /** Whether this thread has let go of the object. */
+  /** Whether the object was disposed of in this thread. */
   get disposed(): boolean {
     return this.#disposed;
   }
 
   /**
-   * Lets go of the object in this thread. First it calls `end`, which ends what the object is doing, while native calls
-   * still succeed.
+   * Disposes of the object in this thread. First calls `end`, which ends the object's waits and loops, while native
+   * calls still succeed.
    */
   dispose(end?: () => void): void {
     this.#disposed = true;

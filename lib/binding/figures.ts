@@ -4,7 +4,7 @@
  */
 const { fromEntries } = Object;
 
-/** Returns the figures that a native call has written to its staging buffer, from byte `at` on, by their names. */
+/** Returns the figures that a native call has written to the staging buffer, from byte `at` on, by their names. */
 export function figuresOf<Name extends string>(
   names: readonly Name[],
   staging: Float64Array,

@@ -12,7 +12,7 @@ export interface NativeHandle {
   readonly token: bigint;
 }
 
-/** Makes the handle of an object of `kind` that a program passes to other threads. */
+/** Makes the public handle of an object of `kind`, which a program passes to other threads. */
 export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHandle): Handle<Kind> {
   return Object.freeze({ sluice: kind, id: handle.id, token: handle.token });
 }

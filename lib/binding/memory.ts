@@ -12,8 +12,8 @@ import '../symbols.js';
 type Class = abstract new (...given: never[]) => object;
 
 /**
- * Copies the members of `Base.prototype`, and of its prototypes, to `Safe.prototype`, which then gets no prototype: it
- * inherits nothing that a program can replace.
+ * Copies to `Safe.prototype` the members of `Base.prototype` and of its prototypes that `Safe.prototype` lacks. Then
+ * removes the prototype of `Safe.prototype`, so that it inherits nothing that a program can replace.
  */
 function seal(Safe: Class, Base: Class): void {
   const own: object = Safe.prototype;
@@ -47,7 +47,9 @@ export class Octets extends Uint8Array {
     super(memory);
   }
 
-  /** Writes `text` as UTF-8 at `offset`: at most `length` bytes, whole characters only. Returns how many bytes. */
+  /**
+   * Writes `text` as UTF-8 at `offset`: at most `length` bytes, whole characters only. Returns how many bytes it wrote.
+   */
   declare utf8Write: (text: string, offset: number, length: number) => number;
   declare utf8Slice: (start: number, end: number) => string;
 }
@@ -84,7 +86,10 @@ seal(Weak, WeakRef);
 seal(Finalizer, FinalizationRegistry);
 seal(Marks, WeakSet);
 
-/** Typed arrays over a `Memory`. Use nothing but their elements: a program can replace their methods. */
+/**
+ * Constructors of typed arrays over a `Memory`. Use only the elements of such an array: a program can replace its
+ * methods.
+ */
 export const arrays: {
   readonly Uint8Array: Uint8ArrayConstructor;
   readonly Uint16Array: Uint16ArrayConstructor;
@@ -110,8 +115,8 @@ export const arrays: {
 });
 
 /**
- * `isUint8Array` as it was when sluice was loaded. After syncBuiltinESMExports() the import itself has the function
- * that a program has put in its place.
+ * `isUint8Array` as it was when sluice was loaded. A program can replace the imported function itself, by
+ * syncBuiltinESMExports().
  */
 export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
 

@@ -1,7 +1,7 @@
 import { answers, parks, type queueFunctions, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-/** Answers of a queue's hot functions in place of a count. */
+/** Answers of a queue's native functions in place of a count. */
 export const CLOSED: typeof answers.closed = answers.closed;
 export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
 /** The lane already has as many waiters for room as it may have. */
@@ -22,7 +22,7 @@ interface QueueProperties {
   readonly lanes: number;
   readonly expires: boolean;
   readonly manualClock: boolean;
-  /** Whether the queue may drop records: see `Queue.on`. */
+  /** Whether the consumer may drop records: expired, shed, or by 'drop-oldest'. */
   readonly drops: boolean;
   readonly overflow: number;
 }
@@ -47,8 +47,8 @@ interface QueueCalls {
   flushBatch(batch: number): number;
   closeBatch(batch: number): void;
   /**
-   * Removes the first `consumed` of the records that it showed last, and shows up to `max` more. Returns how many it
-   * shows, or `shownAndGone`.
+   * Removes the first `consumed` of the records that the last call showed, and shows up to `max` more. Returns how many
+   * this call shows, or `shownAndGone`.
    */
   next(consumed: number, max: number): number;
   take(max: number): number;

@@ -30,8 +30,8 @@ interface StockCalls {
   cancel(): number;
   extend(): number;
   /**
-   * The staging buffer has the part's `lines` lines, or its quantity if `lines` is 0. With `hold` 1 the rest stays
-   * held.
+   * The staging buffer has the part's `lines` lines, or its quantity if `lines` is 0. With `hold` 1 the units that are
+   * not in the part stay held; with 0 they go back on sale.
    */
   confirmPart(lines: number, hold: number): number;
   cancelPart(lines: number): number;
