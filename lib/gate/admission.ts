@@ -4,8 +4,8 @@ import { type Tier, tierOf, windowOf } from '../limiter/index.js';
 import { aboutOneItem, type CartLine, type Refusal, refusalName } from '../stock/index.js';
 
 /**
- * The answer of `gate.admit`. JSON.stringify() makes the reservation a decimal string, which `stock.confirm` and
- * similar methods accept.
+ * The answer of `gate.admit`. JSON.stringify() makes the reservation a decimal string, which the methods of `Stock`
+ * accept, too.
  */
 export type Admission =
   | {
@@ -18,18 +18,21 @@ export type Admission =
        */
       readonly duplicate: boolean;
       /**
-       * The state of the reservation. 'held': its hold runs, and the consumer of the queue decides it. 'confirmed': it
-       * is sold; only a duplicate can be.
+       * The state of the reservation; 'held' if the gate has no stock. 'held': the consumer of the queue decides the
+       * order. 'confirmed': the units are sold; only a duplicate can have this state.
        */
       readonly state: 'held' | 'confirmed';
       /**
        * True for a duplicate whose order was in no queue, because the stock was restored. This call has charged and
-       * queued it like a new order, under the reservation that it has. Absent otherwise.
+       * queued the order like a new one, under the reservation that it already has. Absent otherwise.
        */
       readonly requeued?: true;
     }
   | {
-      /** The id was admitted before, and its order will not be handled any more. */
+      /**
+       * The id was admitted before, and its reservation has ended, as `state` says: no handler can confirm the order
+       * any more.
+       */
       readonly outcome: 'already-ended';
       readonly reservation: bigint;
       /**
@@ -48,7 +51,7 @@ export type Admission =
   | {
       readonly outcome: 'rate-limited';
       readonly tier: Tier;
-      /** The window that refused, if `tier` is 'sliding-window': its index in the limiter's option. */
+      /** The window that refused, if `tier` is 'sliding-window': its index in the limiter's option `slidingWindow`. */
       readonly window: number | undefined;
       /** As `Decision.retryAfterMs` of the limiter. */
       readonly retryAfterMs: number;
@@ -59,7 +62,7 @@ export type Admission =
       readonly sku?: number | string;
     };
 
-/** Makes an admission: a plain object with a `toJSON`. */
+/** Makes the answer 'admitted': a plain object with a `toJSON`. */
 export const Admitted: new (
   reservation: bigint,
   duplicate: boolean,
@@ -134,7 +137,7 @@ export function limitedBy(answer: number, retryAfterMs: number): Admission {
 
 /**
  * Returns the admission for a refusal by the stock or the queue; undefined if `answer` is no such refusal. `line`: the
- * line of the cart that failed.
+ * line because of which a cart was refused.
  */
 export function refusedFor(answer: number, line: CartLine | undefined): Admission | undefined {
   const refusal = refusals[answer];

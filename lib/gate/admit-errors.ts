@@ -26,7 +26,10 @@ export function missingOption(option: 'key' | 'lines', given: unknown, keyed: bo
   return optionError(where, expected, given, true);
 }
 
-/** Makes the error for an order with a value that the ledger does not take. `answer`: the native answer. */
+/**
+ * Makes the error for an order with a value that the ledger does not take, or without the user that an item needs.
+ * `answer`: the native answer.
+ */
 export function badField<T>(answer: number, record: RecordType<T>, fields: NativeFields, order: T): Error {
   if (answer === reserveResults['needs-user']) {
     return optionError(

@@ -47,8 +47,8 @@ export type GateHandle = Handle<'gate'>;
 const what = 'Gate';
 
 /**
- * Limiter, stock and queue as one step: an order is charged, reserved and queued, or nothing happens at all. All
- * threads of the process share a gate: any number of them admit orders, and one consumes them.
+ * Limiter, stock and queue as one step: an order is charged, reserved and queued, or none of these. All threads of the
+ * process share a gate: any number of them admit orders, and one consumes them.
  */
 export class Gate<T> implements Disposable {
   /** The queue that admitted orders go to. */
@@ -69,7 +69,7 @@ export class Gate<T> implements Disposable {
   readonly #admit: NativeGate['admit'];
   /** Writes an order's record into the staging of this thread's queue object, where native `admit` reads it. */
   readonly #stage: (order: T) => void;
-  /** The option that every `admit` needs; undefined if there is none. */
+  /** An option that every `admit` needs, so that a call without options fails; undefined if none is needed. */
   readonly #needed: 'key' | 'lines' | undefined;
   readonly #fields: NativeFields;
   readonly #numbers: Float64Array;
@@ -166,7 +166,7 @@ export class Gate<T> implements Disposable {
         made(where, native.attachGate(checked, parts, staging)),
       );
     } catch (error) {
-      for (const part of attached) part[Symbol.dispose](); // frees their places for other threads
+      for (const part of attached) part[Symbol.dispose](); // frees their thread slots for other threads
       throw error;
     }
   }
@@ -178,19 +178,22 @@ export class Gate<T> implements Disposable {
 
   /**
    * Admits an order: charges the limiter, reserves units in the stock and pushes the record to the queue, in one native
-   * call; or does nothing, and returns the reason. A refusal because of too few units or a full queue charges nothing.
-   * If the order has no id, such a refusal writes nothing that other threads read.
+   * call; or does none of these, and returns the reason. A refusal because of too few units or a full queue charges
+   * nothing. If the order has no id, such a refusal usually writes only a counter of this thread, so that the refusals
+   * of many threads do not slow each other down.
    *
    * With an id field, an order that comes again gets the earlier answer. While its reservation is held, or once it is
-   * sold, that is 'admitted' with the same reservation, `duplicate`, and its present `state`. If the reservation has
-   * ended otherwise, so that no handler gets the order any more, it is 'already-ended'. If the stock refused it for
-   * good, it is 'already-failed'. An order that was refused for another reason than the stock's may be tried again. An
-   * order of a restored stock is in no queue: when it comes again, it is charged and queued, once, under its
-   * reservation, and held as long as a new one (`requeued`).
+   * sold, the answer is 'admitted' with the same reservation, `duplicate`, and its present `state`. If the reservation
+   * was cancelled, has expired, or has ended so long ago that the ledger does not know how, the answer is
+   * 'already-ended': no handler can confirm the order any more. If the stock refused the order for good, the answer is
+   * 'already-failed'. An order that was refused for another reason than the stock's may be tried again. An order of a
+   * restored stock is in no queue. When it comes again, it is charged and queued, once, under its reservation, which is
+   * then held as long as a new one (`requeued`).
    *
-   * Units are taken last of all that can fail, so that no other order is refused as 'sold-out' because of an order that
-   * is then refused itself. The exception is a cart whose later lines fail: see `Stock.reserveAll`. While an order is
-   * refused, a limit or a queue may seem to other threads, for tens of nanoseconds, to have room for one order less.
+   * Taking the units is the last step that can fail, so that no other order is refused as 'sold-out' because of an
+   * order that is then refused itself. The exception is a cart whose later lines fail: see `Stock.reserveAll`. While an
+   * order is refused, a limit or a queue may seem to other threads, for tens of nanoseconds, to have room for one order
+   * less.
    *
    * While the queue is closed, every order is refused with 'closed', also one that was admitted before.
    *
@@ -219,9 +222,9 @@ export class Gate<T> implements Disposable {
    *
    * Each order is handed out at least once. The gate keeps an order in hand until it is decided. If the consumer's
    * thread ends before, in any way, the next call of `consume`, in any thread, gets these orders first, in the order of
-   * their admission, with `hold.deliveries` above 1. A handler with effects outside must therefore name them such that
-   * a repetition is recognized: by the order's id or its reservation. If no thread consumes any more, holds run out,
-   * and the units go back on sale.
+   * their admission, with `hold.deliveries` above 1. A handler with effects outside of sluice must therefore name them
+   * such that a repetition is recognized: by the order's id or its reservation. If no thread consumes any more, holds
+   * run out, and the units go back on sale.
    *
    * While a handler runs, or an order in hand waits for one, its hold is renewed when half of it is over: by a timer of
    * this thread, which does not keep the process alive, and between two handlers. Handlers that compute therefore let
@@ -261,11 +264,11 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Renews those holds of this thread's orders in hand of which half is over, or nearly half. Without a manual clock
-   * this also happens by itself.
+   * Renews each hold of this thread's orders in hand that is half over, or nearly so. Unless the stock has a manual
+   * clock, the gate also does this by itself.
    *
    * @returns Milliseconds until the next hold must be renewed; Infinity if none must.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the gate is disposed of in this thread.
    * @example
    * const nextMs = gate.renew();
    */
@@ -277,7 +280,7 @@ export class Gate<T> implements Disposable {
    * Returns counters of outcomes since creation, over all threads.
    *
    * @returns The counters: see `GateStats`.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the gate is disposed of in this thread.
    * @example
    * const { admitted, soldOut } = gate.stats();
    */
@@ -285,7 +288,9 @@ export class Gate<T> implements Disposable {
     return statsOf(what, this.#native, this.#numbers);
   }
 
-  /** Lets go of the gate in this thread, at once; not of its queue, limiter and stock. Other threads keep it. */
+  /**
+   * Disposes of the gate in this thread, at once, but not of its queue, limiter and stock. Other threads keep the gate.
+   */
   [Symbol.dispose](): void {
     this.#attachment.dispose(() => this.#loop.leave(disposed(what)));
   }

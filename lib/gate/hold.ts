@@ -4,8 +4,8 @@ import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
 
 /**
- * Confirms (`quantity` units; 0: all) or cancels: the order in hand at `entry`, or, if `entry` is undefined,
- * `reservation`.
+ * Confirms (`quantity` units; 0: all) or cancels the order in hand at `entry`, or `reservation` if `entry` is
+ * undefined.
  * @internal
  */
 export type Resolve = (
@@ -53,8 +53,8 @@ export class Hold {
   /**
    * Sells the units that are held, now instead of when the handler returns. With `quantity`, sells that many units of
    * an order of one item; the other units go back on sale. Returns 'confirmed'; 'expired' if the hold ran out; or what
-   * the reservation had become before. The order is then decided: it is not handed out again, whatever becomes of the
-   * handler.
+   * the reservation had become before. The order is then decided: it is not handed out again, even if the handler fails
+   * later.
    *
    * @param options `quantity`: how many units of an order of one item. Default: all.
    * @returns 'confirmed', or what the reservation had become before.
@@ -96,17 +96,17 @@ export class Hold {
     return reservation === undefined ? { deliveries } : { reservation: String(reservation), deliveries };
   }
 
-  /** Whether the handler has decided. */
+  /** Whether the handler, or the gate, has decided the order by this hold. */
   get decided(): boolean {
     return this.#decided;
   }
 
-  /** @internal Called just before the order's handler is. */
+  /** @internal The gate calls this just before it calls the order's handler. */
   begin(call: Call): void {
     this.#call = call;
   }
 
-  /** @internal Puts the order back in the gate, because no handler was given it. */
+  /** @internal Puts the order, which no handler was given, back in the gate. */
   putBack(put: (entry: number) => void): void {
     if (this.#entry !== undefined) put(this.#entry);
     this.#entry = undefined;

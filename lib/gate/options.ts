@@ -5,16 +5,16 @@ import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
-/** The fields of a record whose values are whole numbers that the ledger can read. */
+/** The fields of a record whose values are numbers or bigints. stockFields() checks that the ledger can read them. */
 type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
-/** The fields of a record whose values are whole numbers or texts. */
+/** The fields of a record whose values are numbers, bigints or texts. */
 type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
 
 /** The options of `Gate.create`. */
 export interface GateOptions<T> {
   /**
    * The queue that admitted orders go to. It has one lane, and at most one gate. A queue with the overflow 'overwrite'
-   * takes an order even if it is full: the gate then cancels the hold of the oldest order in it.
+   * takes an order even if it is full: the gate then cancels the reservation of the oldest order in the queue.
    */
   readonly queue: Queue<T>;
   /** Absent: no limit. A limiter with keys needs a `key` in each `admit`. */
@@ -23,9 +23,9 @@ export interface GateOptions<T> {
   readonly stock?: Stock;
   /**
    * The fields of the record that make the request to the stock: `sku` and `quantity`, without which each `admit` needs
-   * `lines`; `user`, needed if an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
-   * u32, u53, u64; all but `quantity` may also be utf8. Whatever room a utf8 field has, a `sku` is 1 to 32 bytes long,
-   * a `user` 1 to 64 and an `id` 1 to 256.
+   * `lines`; `user`, needed if an item has a per-user limit or is in a group; `id`, which makes admission idempotent.
+   * Types: u8, u16, u32, u53, u64; all but `quantity` may also be utf8. Whatever room a utf8 field has, a `sku` is 1 to
+   * 32 bytes long, a `user` 1 to 64 and an `id` 1 to 256.
    */
   readonly fields?: {
     readonly sku?: KeyFieldOf<T>;
@@ -162,7 +162,7 @@ export function checkedAdmit(options: AdmitOptions): AdmitOptions {
  */
 function isPlain(options: AdmitOptions): boolean {
   if (options === null) return false;
-  // Not Object.getPrototypeOf, which is slower. An own property `__proto__` is found below.
+  // Not Object.getPrototypeOf, which is slower. The loop below finds an own property `__proto__`.
   const { __proto__: inherited } = options as { readonly __proto__?: unknown };
   let plain = typeof options === 'object' && inherited === Object.prototype;
   for (const name in options) {

@@ -133,8 +133,8 @@ export class OrderLoop<T> {
     if (hold.decided || call.isOver) return;
     const resolution = hold.confirm();
     const { reservation } = hold;
-    if (reservation === undefined) return; // it was pushed past the gate
-    // The handler may have confirmed it itself, for example through the stock.
+    if (reservation === undefined) return; // no stock, or pushed past the gate
+    // The handler may have confirmed the reservation itself, for example by `stock.confirm`.
     if (resolution === 'confirmed' || resolution === 'already-confirmed') return;
     if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
   }

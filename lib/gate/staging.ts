@@ -3,7 +3,7 @@ import { gateStaging } from '../binding/index.js';
 /** Named in the error if a native function answers that an object is disposed of. */
 export const whatOrPart = 'Gate (or its queue, limiter or stock)';
 
-/** Offsets in the staging buffer in words of 64 bits, and the offset and size of the orders taken. */
+/** In words of 64 bits: offsets in the staging buffer. From `taken` on, each order taken has `each` words. */
 export const words: Readonly<
   Record<'reservation' | 'retryAfterMs' | 'line' | 'renewInMs' | 'taken' | 'each', number>
 > = {
@@ -15,8 +15,7 @@ export const words: Readonly<
   each: gateStaging.takenBytes / 8,
 };
 /**
- * In words of 32 bits: the offset and size of the orders taken, as above, and the offsets of `entry` and `deliveries`
- * within one such order.
+ * In words of 32 bits: `taken` and `each`, as above, and the offsets of `entry` and `deliveries` within an order taken.
  */
 export const halves: Readonly<Record<'taken' | 'each' | 'entry' | 'deliveries', number>> = {
   taken: gateStaging.taken / 4,

@@ -4,9 +4,9 @@ import { checkedAnswer, figuresOf, gateFigures, gateStaging, type NativeGate } f
 export interface GateStats {
   /** Orders admitted. */
   readonly admitted: number;
-  /** Orders admitted again under an id whose reservation was held or sold. */
+  /** Orders that came again under an id whose reservation was held or sold. */
   readonly duplicates: number;
-  /** Orders of a restored stock that were admitted again, and so queued again. */
+  /** Orders of a restored stock that came again, and were charged and queued again. */
   readonly requeued: number;
   /** Orders refused by the limiter ('rate-limited'). */
   readonly rateLimited: number;
@@ -18,7 +18,7 @@ export interface GateStats {
   readonly userLimit: number;
   /** Orders refused for any other reason. */
   readonly otherwiseRefused: number;
-  /** Orders that a consumer has taken and not decided yet, those of a consumer that died included. */
+  /** Orders that a consumer has taken and not decided yet, those of a consumer that has ended included. */
   readonly inHand: number;
   /** How often an order was handed out again, because the consumer that had it in hand ended. */
   readonly redelivered: number;
