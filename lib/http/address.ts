@@ -44,7 +44,7 @@ export function addressKey(address: string | undefined, options?: AddressKeyOpti
   return keyOfAddress(address ?? '', prefix);
 }
 
-/** The option `ipv6Prefix`, checked. */
+/** Returns the option `ipv6Prefix`, checked. */
 export function ipv6PrefixOf(given: Options): number {
   return given.integer('ipv6Prefix', 32, 128, ipv6PrefixDefault);
 }
@@ -73,7 +73,7 @@ export function bareAddress(text: string): string {
   if (isIPv4(text)) return text;
   const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(text) ?? [];
   const zoned = bracketed ?? plain ?? text;
-  const zone = zoned.indexOf('%'); // a regular expression would take time in the square of the number of these
+  const zone = zoned.indexOf('%'); // a regular expression would take time in the square of the number of '%'
   const bare = zone === -1 ? zoned : zoned.slice(0, zone);
   return isIP(bare) === 0 ? text : bare;
 }

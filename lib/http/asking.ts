@@ -5,7 +5,7 @@ import { hasPassed } from './decided.js';
 import { isPromise, type MaybePromise } from './promises.js';
 import type { Reader } from './reader.js';
 
-/** What a limiter needs to decide about a request. */
+/** The limiter that decides about a request, and the key and cost of the request. */
 export interface Question {
   readonly limiter: Limiter;
   readonly key: Key | undefined;
@@ -29,8 +29,9 @@ export interface AskingOptions<Request> {
   readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
   /**
    * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. A request that one
-   * of them allows is charged to the others, too, but they refuse nothing. So each plan has counted all requests of a
-   * key, whatever plan the key had then. A charge that is given back after the response is given back to all of them.
+   * of them allows is also charged to each of the others that has room for it; the others refuse nothing. So a key that
+   * changes its plan does not begin with an unused limit. A charge that is given back after the response is given back
+   * to all limiters that were charged.
    */
   readonly plans?: readonly Limiter[];
   /**
@@ -141,8 +142,8 @@ export class Asking<Request> {
 }
 
 /**
- * A separate function, because one that contains a closure allocates the closure's context even if the closure is never
- * created.
+ * A separate function, because a function that contains a closure allocates the closure's context even if the closure
+ * is never created.
  */
 function later<T, R>(promise: PromiseLike<T>, next: (known: T) => MaybePromise<R>): PromiseLike<R> {
   return promise.then(next);

@@ -4,10 +4,10 @@ import { type Denied, type Key, keysMax, Limiter, type Tier } from '../limiter/i
 export interface BlockOptions {
   /**
    * The limiter blocks a key for `forMs` after it was refused `afterRefusals` times (1 to 10,000) within `withinMs`
-   * (both 1 to 86,400,000). The limiter must have keys. `limiter.reset(key)` ends the block. Only refusals by bucket,
-   * window and depth count, and none during a block. Each middleware remembers the refusals of at most `maxKeys` keys
-   * (1 to 10,000,000; default 10,000), as a limiter remembers keys. It uses the machine's clock, whatever clock the
-   * limiter has.
+   * (both 1 to 86,400,000). The limiter must have keys. `limiter.reset(key)` ends the block. Only refusals by token
+   * bucket, window and depth count, and none of an oversized cost or during a block. Each middleware remembers the
+   * refusals of at most `maxKeys` keys (1 to 10,000,000; default 10,000), as a limiter remembers keys. The refusals are
+   * counted by the machine's clock, whatever clock the limiter has.
    */
   readonly block?: {
     readonly afterRefusals: number;
@@ -38,8 +38,8 @@ export class Blocker {
   }
 
   /**
-   * Counts a refusal, and blocks its key if that reached the limit. Returns the length of the block in milliseconds, or
-   * 0.
+   * Counts a refusal, and blocks its key if the count has reached `afterRefusals`. Returns the length of the block in
+   * milliseconds, or 0.
    */
   refused(limiters: readonly Limiter[], key: Key | undefined, { tier, oversized }: Denied): number {
     if (key === undefined || oversized || !counted.includes(tier)) return 0;

@@ -76,10 +76,11 @@ function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
 }
 
 /**
- * Returns the client's address as text, or ''. Without `trusted` it is the result of `own`, which is the framework's
- * view, or else the socket's address. With a number *n* it is the *n*-th entry of X-Forwarded-For from the right, which
- * the outermost of *n* proxies wrote. With a function it is the first entry from the right that is not a trusted proxy.
- * Entries further left were written by the client and are never trusted.
+ * Returns the client's address as text, or ''. Without `trusted` it is the result of `own`, which is the address as the
+ * framework finds it, or otherwise the socket's address. With a number *n* it is the *n*-th entry of X-Forwarded-For
+ * from the right, which the outermost of *n* proxies wrote, or the socket's address if *n* is 0 or there are fewer
+ * entries. With a function it is the first address that is no trusted proxy: the socket's, then the entries from right
+ * to left (32 at most). Entries further left may come from the client, so they are never used.
  */
 export function clientAddress(
   request: HttpRequest,
@@ -131,7 +132,7 @@ function* forwardedFor(request: HttpRequest): Generator<string> {
 }
 
 function isUnix(socket: Socket | undefined): boolean {
-  if (socket === undefined || socket.destroyed) return false; // injected, or closed
+  if (socket === undefined || socket.destroyed) return false; // injected by a test, or closed
   return socket.remoteAddress === undefined && socket.localAddress === undefined;
 }
 
@@ -147,9 +148,9 @@ export function expressAddress(request: HttpRequest): string | undefined {
 }
 
 /**
- * Call this for a request that is limited by its address and has none. If the reason is that the server listens on a
- * unix socket, all clients share one key. The first time, this emits a process warning `SLUICE_HTTP_NO_ADDRESS` and
- * publishes `{ request }` on the diagnostics channel `sluice:http:no-address`.
+ * Call this for a request that is limited by its address and has none. If it came over a unix socket, over which all
+ * clients share one key, the first such call emits a process warning `SLUICE_HTTP_NO_ADDRESS`, and publishes
+ * `{ request }` on the diagnostics channel `sluice:http:no-address`.
  */
 export function tellNoAddress(where: string, request: HttpRequest): void {
   if (told || !isUnix(request.socket)) return;

@@ -5,7 +5,7 @@ interface Passage {
   readonly key: Key | undefined;
 }
 
-/** The limiters that have let a request through, each with the key. */
+/** By an object that identifies a request: the limiters that have let the request through, each with the key. */
 const passages = new WeakMap<object, Passage[]>();
 
 /**

@@ -6,10 +6,10 @@ import type { Reader } from './reader.js';
 export interface DelayOptions {
   /**
    * Requests wait until the limiter allows them, instead of being refused. They pass in the order in which they came,
-   * separately for each key, and wait at most `maxMs` (1 to 3,600,000); true is 5,000. A request is refused at once if
-   * it could not pass in that time, or if as many requests wait already as the limiter's `maxWaiting` or
-   * `keys.maxWaitingPerKey` lets wait. A client that disconnects no longer waits and is charged nothing. Default:
-   * false.
+   * separately for each key, and wait at most `maxMs` (1 to 3,600,000); `true` means a `maxMs` of 5,000. A request is
+   * refused at once if it could not pass in that time, or if as many requests wait already as the limiter's
+   * `maxWaiting` or `keys.maxWaitingPerKey` lets wait. A client that disconnects no longer waits and is charged
+   * nothing. Default: false.
    */
   readonly delay?: boolean | { readonly maxMs: number };
 }

@@ -77,8 +77,9 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnR
   /**
    * Answers a refusal in place of `{"error":"rate limited"}`: with its result (or the value of its promise), with
    * `reply.send` (at once or later), or by throwing. The reply already has the status and the fields of the limit
-   * (`info.headers`). An async function that sends later returns the reply, as Fastify requires. If the function
-   * returns nothing and has not sent, or if nothing has answered after ten seconds, the default answer is sent.
+   * (`info.headers`). An async function that sends later returns the reply, as Fastify requires: if its promise
+   * resolves to undefined before an answer is sent, the default answer is sent. If there is no answer after ten
+   * seconds, the default answer is sent, too.
    *
    * @example
    * fastify.register(fastifyLimit, { limiter, refuse: (info) => ({ wait: Math.ceil(info.retryAfterMs / 1_000) }) })
@@ -241,14 +242,17 @@ function refuse<Request extends FastifyRequest>(
   });
 }
 
-// As fastify-plugin does it: the plugin adds its hooks to the scope that registers it.
+// Makes the plugin add its hooks to the scope that registers it, as fastify-plugin does.
 Object.assign(fastifyLimit, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'sluice-limit',
   [Symbol.for('plugin-meta')]: { name: 'sluice-limit', fastify: '^4.10.0 || 5.x' },
 });
 
-/** @fastify/websocket sets `ws` on an upgrade in its own hook, so `ws` is read later. */
+/**
+ * The hook of @fastify/websocket sets `ws` on an upgrade. It may run later, so `ws` is read only when the status is
+ *   asked for.
+ */
 function markUpgradeOf(request: FastifyRequest): void {
   const written = anythingWritten(request.raw);
   markUpgrade(request.raw, () => (request.ws === true ? written() : undefined));

@@ -58,8 +58,8 @@ export async function finished(
 }
 
 /**
- * For an upgrade by @hono/node-ws, which starts a websocket after the response was returned. It then sends no response,
- * or sends it without its body.
+ * As `finished`, for an upgrade by @hono/node-ws. That package starts the websocket after the response was returned,
+ * and then sends no response, or sends it without its body. So the request ends when its socket is closed.
  */
 async function finishedWithItsSocket(
   passed: Passed,

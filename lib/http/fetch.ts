@@ -118,9 +118,9 @@ function rateLimitsIn(context: Variables): RateLimit[] {
 /**
  * Limits a handler that turns a `Request` into a `Response`. There is no socket, so a limiter with keys needs the
  * option `key`. The depth that the request holds is given back once: when the body of the response has been read, was
- * cancelled or has failed, when the handler throws, or when the request's signal aborts. If the handler's second
- * argument has the response of node:http as `outgoing` (as @hono/node-server passes it), the depth is given back when
- * that response has ended in any way.
+ * cancelled or has failed (at once if there is no body), when the handler throws, or when the request's signal aborts.
+ * If the handler's second argument has the response of node:http as `outgoing` (as @hono/node-server passes it), the
+ * depth is given back when that response has ended in any way.
  *
  * @param handler Answers a request that is let through.
  * @param options The options of `limit`; `key` is needed if the limiter has keys.
@@ -157,7 +157,10 @@ export function fetchLimit<Own extends Request, Rest extends unknown[]>(
 export type UpgradeDecision =
   | {
       readonly allowed: true;
-      /** Gives back the held depth, once. `status` is the status that the request was answered with: 101 by default. */
+      /**
+       * Gives back the depth that the request holds, and applies `count` and `finalCost`. Further calls do nothing.
+       * `status` is the status that the request was answered with: 101 by default.
+       */
       end(status?: number): void;
     }
   | { readonly allowed: false; readonly response: Response };

@@ -6,9 +6,10 @@ import { type Present, parsedList, quotaItem, stringItem } from './present.js';
  *
  * - 'draft-10': `RateLimit` and `RateLimit-Policy` as lists of named items, of draft-ietf-httpapi-ratelimit-headers-10
  *   (September 2025) and -11 (May 2026, the newest).
- * - 'draft-8': the same syntax, as -08 and -09 (and express-rate-limit's 'draft-8') have it.
+ * - 'draft-8': the same fields as 'draft-10', by the name under which versions -08 and -09 (and express-rate-limit)
+ *   have them.
  * - 'draft-7': `RateLimit: limit=100, remaining=99, reset=1` and `RateLimit-Policy: 100;w=1`.
- * - 'draft-6': `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and the same `RateLimit-Policy`.
+ * - 'draft-6': `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset`, and `RateLimit-Policy` as in 'draft-7'.
  * - 'legacy': `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the last in seconds since 1970.
  */
 export type HeadersForm = 'draft-10' | 'draft-8' | 'draft-7' | 'draft-6' | 'legacy';
@@ -38,7 +39,10 @@ export interface Told {
   /** The limiter's name. Without one, its items have the names of its tiers. */
   readonly name?: string | undefined;
   readonly quotas: readonly Quota[];
-  /** The names of its items, made unique among the limiters that decided. Default: made from `name` and the tiers. */
+  /**
+   * The names of its items, made unique among the limiters that decided about the request. Default: made from `name`
+   * and the tiers.
+   */
   readonly names?: readonly string[];
   /** The partition key in base64. */
   readonly partition?: string | undefined;
@@ -64,7 +68,10 @@ export function nameOption(where: string, name: unknown): string | undefined {
   return name;
 }
 
-/** Forms whose lists have named items, and forms whose policies are numbers. Both use the same field names. */
+/**
+ * Forms whose lists have named items, and forms whose policies are numbers. Both write fields of the same names, so a
+ * form of one kind may exclude a form of the other.
+ */
 const named: readonly HeadersForm[] = ['draft-10', 'draft-8'];
 const numbered: readonly HeadersForm[] = ['draft-7', 'draft-6'];
 const forms: readonly HeadersForm[] = [...named, ...numbered, 'legacy'];
@@ -109,8 +116,8 @@ function checkedForm(name: string, expected: string, form: unknown): HeadersForm
 /**
  * Returns the header fields that report a limiter, in all forms of `chosen`. They replace the fields of the same name,
  * whose values `present` returns. A list keeps the items that it has. A form with room for one quota reports the one
- * that refused, or otherwise the one with the least share left; the quota that the response reports already counts
- * among them.
+ * that refused, or otherwise the one with the least share left; the quota that the response already reports is a
+ * candidate, too.
  */
 export function limitFields(
   chosen: readonly HeadersForm[],
@@ -128,8 +135,8 @@ export function limitFields(
 
 /**
  * Returns the names of a limiter's items, in the order of its quotas: the limiter's name, with the tier's if there are
- * several tiers; without a name, the tiers' names. If one of them is taken on this response, the same number (2 or
- * more) is appended to all.
+ * several tiers; without a name, the tiers' names. If one of these names is taken on this response, the same number (2
+ * or more) is appended to all of them.
  */
 function policyNames(told: Told, present: Present): string[] {
   const taken = new Set<string>();
@@ -159,7 +166,7 @@ export function freeNames(told: Told, taken: ReadonlySet<string>): string[] {
 }
 
 /**
- * The lists of draft-8 to draft-11, whose items are Strings:
+ * Returns the fields of draft-8 to draft-11, lists whose items are Strings:
  * https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-11.html
  */
 function namedFields(told: Told, present: Present): Record<string, string> {
@@ -216,8 +223,8 @@ function numberedFields(
 }
 
 /**
- * RateLimit-Policy of draft-6 and draft-7: `100;w=60`. A policy needs a window, and no two may have the same quota: of
- * two, the one with the longer window is kept.
+ * Returns RateLimit-Policy of draft-6 and draft-7: `100;w=60`. A policy needs a window, and no two may have the same
+ * quota: of two, the one with the longer window is kept.
  */
 function policiesByQuota(quotas: readonly Quota[], present: Present): Record<string, string> {
   const field = 'RateLimit-Policy';
@@ -248,8 +255,8 @@ function expiring(quotas: readonly Quota[]): Quota | undefined {
 }
 
 /**
- * Whether the response keeps the quota that it reports already: its limiter refused (Retry-After is set), or that quota
- * has no greater share left.
+ * Whether the response keeps the quota that it reports already: its limiter refused (Retry-After is set), or it has no
+ * greater share left than `quota`.
  */
 function standsBefore(form: HeadersForm, quota: Quota, present: Present): boolean {
   if (quota.refused === true) return false;

@@ -1,6 +1,6 @@
 import type { Allowed } from '../limiter/index.js';
 
-/** The longest delay of a Node timer. */
+/** The longest delay of a Node timer, in milliseconds. */
 export const holdMsMax: number = 2 ** 31 - 1;
 
 /**

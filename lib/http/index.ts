@@ -81,10 +81,11 @@ const own: Own<HttpRequest> = { address: expressAddress, rateLimits: rateLimitsO
 
 /**
  * Middleware that limits requests: `(request, response, next)`, for Connect and Express (4 and 5), and for node:http
- * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` and `refuse` define).
- * Otherwise `next` is called, and the depth that the request holds is given back once, when the response has ended in
- * any way. If a function among the options throws, the error goes to `next`. A request whose response has already begun
- * is let through.
+ * with the application as `next`. A refusal is answered with 429, or with 413 if the cost exceeds a limit, unless
+ * `overloadStatus`, `oversizedStatus` or `refuse` define another answer. Otherwise `next` is called, and the depth that
+ * the request holds is given back once, when the response has ended in any way. If `skip`, `limiter`, `key`, `cost` or
+ * `refuse` throws, the error goes to `next`. A request whose response has already begun goes to `next` without a
+ * decision.
  *
  * @param options The limiter, the key of a request, and the other options of `LimitOptions`.
  * @returns The middleware.
@@ -105,8 +106,9 @@ export function limit<Request extends HttpRequest = IncomingMessage>(
  * A refusal is answered on the socket as `limit` answers a request; then the client has a second to close the
  * connection. An upgrade that is allowed goes to `next`.
  *
- * If `skip`, `cost` or `key` throws, the client is answered with 500, and then the error goes to `next`; no handshake
- * can follow on that socket. The connection of an upgrade that is pipelined behind an unanswered request is destroyed.
+ * If `skip`, `limiter`, `key`, `cost` or `refuse` throws, the client is answered with 500, and then the error goes to
+ * `next`; no handshake can follow on that socket. The connection of an upgrade that is pipelined behind an unanswered
+ * request is destroyed.
  *
  * @param options The options of `limit`.
  * @returns The middleware for upgrades.
@@ -127,7 +129,7 @@ export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
 
 /**
  * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles a server's upgrades by
- * itself. An error that `skip`, `cost` or `key` throws becomes a process warning.
+ * itself. An error that `skip`, `limiter`, `key`, `cost` or `refuse` throws becomes a process warning.
  *
  * @param options The options of `limit`.
  * @returns The function for the option `verifyClient`.

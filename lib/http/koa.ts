@@ -23,7 +23,7 @@ export interface KoaContext {
   readonly res: HttpResponse;
   /** The client's address, by the application's setting `proxy`. */
   readonly ip?: string;
-  /** The limiter puts the list `rateLimit` here, for later middlewares. */
+  /** The middleware puts the list `rateLimit` here, for later middlewares. */
   readonly state: object;
   /** The status of the answer. */
   status: number;

@@ -16,7 +16,7 @@ const callbackFailed = channel('sluice:http:callback-failed');
 export class Notices<Request> {
   readonly #where: string;
   readonly #onRefused: ((info: RefusalInfo, request: Request) => unknown) | undefined;
-  /** The options whose failure has caused a process warning: one for each option. */
+  /** The options whose failure has caused a process warning. Each option causes at most one. */
   readonly #warned = new Set<string>();
 
   constructor(where: string, given: Options) {

@@ -27,9 +27,9 @@ import { errorOf } from './thrown.js';
 
 /**
  * The options of all HTTP adapters of sluice. `Request` and `Response` are the objects that the framework passes to
- * functions among the options. If such a function throws or rejects, the error goes to the framework's error handling,
- * and nothing is charged. A client that disconnects while a promise is pending is charged nothing, and its request is
- * not handled further.
+ * functions among the options. If `skip`, `limiter`, `key` or `cost` throws or rejects, the error goes to the
+ * framework's error handling, and nothing is charged. A client that disconnects while a promise is pending is charged
+ * nothing, and its request is not handled further.
  */
 export interface LimitOptions<Request, Response = never>
   extends AskingOptions<Request>,
@@ -41,7 +41,7 @@ export interface LimitOptions<Request, Response = never>
    * number (0 to 16), or their addresses and ranges: `['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`, and the names
    * 'loopback' (which includes unix sockets) and 'private' for the usual ranges. With addresses, the client is the
    * first address that is not among them: the peer, then the entries from right to left. At most 32 entries are read;
-   * if all of them are trusted, the last is the client.
+   * if all of them are trusted, the last one read is the client.
    *
    * Default: the client's address as the framework finds it (`request.ip` of Express by its setting 'trust proxy', of
    * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or otherwise the peer.
@@ -51,10 +51,10 @@ export interface LimitOptions<Request, Response = never>
   readonly ipv6Prefix?: number;
   /**
    * Called for each refusal before it is answered, also for those that a dry run (`enforce: false`) lets pass
-   * (`info.dryRun`). The channel `sluice:http:refused` of node:diagnostics_channel reports the same (`{ request, info
-   * }`), also without this option. An error that the function throws does not change the answer: it goes to the channel
-   * `sluice:http:callback-failed` (`{ request, option, error }`), and the first one becomes a process warning
-   * (`SLUICE_HTTP_CALLBACK`).
+   * (`info.dryRun`). The channel `sluice:http:refused` of node:diagnostics_channel reports the same refusals, as
+   * `{ request, info }`, also without this option. An error that the function throws does not change the answer: it
+   * goes to the channel `sluice:http:callback-failed` (`{ request, option, error }`), and the first one becomes a
+   * process warning (`SLUICE_HTTP_CALLBACK`).
    */
   readonly onRefused?: (info: RefusalInfo, request: Request) => unknown;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
@@ -158,7 +158,8 @@ export class Policy<Request> {
   /**
    * Decides about a request. Returns undefined if it is not limited, or if the limiter has already let it through for
    * its key. Returns a promise only if a function among the options returns one, or with `delay`.
-   * @throws (or rejects) what a function among the options throws; an Error in its place if that is not an object.
+   * @throws (or rejects) what a function among the options throws; in place of a thrown value that is not an object, an
+   *   Error.
    */
   decide(request: Request, read: Reader): MaybePromise<Verdict | undefined> {
     try {

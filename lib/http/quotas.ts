@@ -21,8 +21,8 @@ export interface Refused {
 }
 
 /**
- * Returns the current quotas of a limiter's tiers for a key. After a refusal by a tier without a quota (a block, an
- * overload), every quota has nothing left.
+ * Returns the current quotas of a limiter's tiers for a key. After a refusal by a tier without a quota (such as a block
+ * or an overload), every quota has nothing left.
  */
 export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refused): Quota[] {
   const quotas: Quota[] = [];
@@ -52,7 +52,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
   };
   const { burst, ratePerSecond, windows, max } = bare(limiter.limits());
   const { bucket, windows: rooms, depth } = roomsOf(limiter, key);
-  // The bucket's window is the time in which it fills.
+  // The window of the token bucket is the time in which it fills.
   if (burst !== undefined && ratePerSecond !== undefined) {
     add('token-bucket', burst, bucket, (burst / ratePerSecond) * 1_000);
   }

@@ -15,7 +15,7 @@ export interface RateLimit {
   readonly limit: number;
   /**
    * Milliseconds until the tier allows one unit more; the length of its window if nothing is charged. Infinity for a
-   * depth, which does not depend on time.
+   * depth, which does not depend on time. After a refusal by a block or an overload: until that ends.
    */
   readonly resetMs: number;
 }
@@ -41,7 +41,7 @@ export function rateLimitsOn(holder: object): RateLimit[] {
   // Reads an own property only: a list on a polluted Object.prototype would be shared by all requests.
   if (Object.hasOwn(held, 'rateLimit') && Array.isArray(held.rateLimit)) return held.rateLimit as RateLimit[];
   const list: RateLimit[] = [];
-  // Defined, not assigned: Object.prototype might be frozen or have a setter of the name.
+  // Defined, not assigned: Object.prototype might be frozen, or have a setter of this name.
   Object.defineProperty(held, 'rateLimit', {
     __proto__: null,
     value: list,

@@ -22,13 +22,13 @@ export interface RefusalInfo {
   readonly name: string | undefined;
   /** The limiter that refused. */
   readonly limiter: Limiter;
-  /** The key whose limit it was; undefined for a limiter without keys. */
+  /** The key of the request; undefined for a limiter without keys. */
   readonly key: Key | undefined;
   /** The cost that the request would have been charged. */
   readonly cost: number;
   /** Retry-After and the fields that report the limit. Every answer has them, also one that `refuse` gives. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The answer that is given without `refuse`. */
+  /** The body of the answer that is sent without `refuse`. */
   readonly body: string;
   /** The content type of `body`. */
   readonly contentType: string;
@@ -48,7 +48,7 @@ export interface Refusal {
   readonly info: RefusalInfo | undefined;
 }
 
-/** For a client that disconnected before the decision: 499 is for the logs. */
+/** For a client that disconnected before the answer, and so gets nothing: 499 is for the logs. */
 export const gone: Refusal = Object.freeze({
   status: 499,
   headers: Object.freeze({}),

@@ -15,8 +15,8 @@ export interface Answering {
 }
 
 /**
- * Makes sure that a request is answered after `refuse` was called with this `result`. `refuse` may answer later; if it
- * has not after ten seconds, the default answer is sent.
+ * Makes sure that a request is answered after `refuse` has returned `result`. `refuse` may answer later; if there is no
+ * answer after ten seconds, the default answer is sent.
  */
 export function seeAnswered(result: unknown, answering: Answering): void {
   if (isPromise(result)) result.then(undefined, (error) => answering.failed(error));

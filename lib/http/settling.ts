@@ -17,9 +17,9 @@ import type { Reader } from './reader.js';
 export interface SettlingOptions<Request, Response> {
   /**
    * Which responses stay charged: all, those with a status of 400 and above ('failed'), or those below ('successful').
-   * The charges of others are given back when they end (`refund`, as far as they are still in force). A response that
-   * its client does not wait for always stays charged, because otherwise a client that aborts its requests would have
-   * no limit. Default: 'all'.
+   * The charges of the other responses are given back when they end (`refund`, as far as they are still in force). All
+   * three names keep the charge of a response that its client does not wait for, because otherwise a client that aborts
+   * its requests would have no limit. Default: 'all'.
    *
    * A function returns true if the response stays charged, false if its charge is given back. It gets the framework's
    * response (node's, Fastify's reply, the context of Koa and Hono, or the Response; undefined if a fetch handler has
@@ -65,7 +65,7 @@ interface Charge {
   readonly decision: Allowed;
 }
 
-/** Ends charges when responses have ended. */
+/** Gives back or corrects the charges of requests when their responses have ended. */
 export class Settling<Request> {
   readonly #where: string;
   readonly #notices: Notices<Request>;

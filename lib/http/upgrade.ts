@@ -34,13 +34,14 @@ export function upgradesBy<Request extends IncomingMessage>(
       response = responseTo(request, socket);
       markUpgrade(request, answerOn(socket));
     }
-    // Node removes its own listener before it emits 'upgrade', so without this a connection reset would end the
-    // process.
+    // Node removes its own listener for 'error' before it emits 'upgrade', so without this one a connection reset would
+    // end the process.
     socket.on('error', ignored);
     try {
       response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
     } catch {
-      // An earlier request in the pipeline is not answered yet: this answer would be written inside that one's.
+      // An earlier request in the pipeline is not answered yet: this answer would be written before or inside the
+      // earlier one.
       socket.destroy();
       return;
     }
@@ -71,8 +72,8 @@ function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
 }
 
 /**
- * Returns a function that returns the status in the first chunk written to the socket from now on. Both the acceptance
- * and the refusal of an upgrade begin with such a chunk.
+ * Returns a function that returns the status in the first chunk written to the socket from now on. The acceptance and
+ * the refusal of an upgrade both begin with a chunk that has the status.
  */
 function answerOn(socket: Duplex): Answered {
   let status: number | undefined;
@@ -98,9 +99,9 @@ function answerOn(socket: Duplex): Answered {
 }
 
 /**
- * Ends a connection after everything written has been sent. It discards what the client still sends until the client
- * closes, too: a connection that is closed with unread data is reset, and the client may lose the answer. A client that
- * does not close in time, or does not even read, is cut off.
+ * Ends a connection after everything written has been sent. Until the client also closes the connection, everything
+ * that the client sends is discarded: a connection that is closed with unread data is reset, and the client may lose
+ * the answer. A client that does not close in time, or does not even read, is cut off.
  */
 export function hangUp(socket: Duplex): void {
   socket.resume();
