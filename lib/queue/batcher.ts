@@ -22,9 +22,9 @@ const header = {
 };
 
 /**
- * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered, on `flush`,
- * and at the end of the turn. A record is accepted only if room is reserved for it, so an accepted record is not
- * refused later. If the thread ends first, its clean-up publishes the record.
+ * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered or the room
+ * reserved for them is used up, on `flush`, and at the end of the turn. A record is accepted only if room is reserved
+ * for it, so an accepted record is not refused later. If the thread ends first, its clean-up publishes the record.
  */
 export class Batcher<T> implements Disposable {
   readonly #native: NativeQueue;
@@ -147,8 +147,8 @@ export class Batcher<T> implements Disposable {
 }
 
 /**
- * Frees what native code keeps of a batcher that was garbage-collected. Such a batcher is empty: while it has records,
- * the flush at the end of the turn keeps it alive.
+ * Closes the native batch of a batcher that was garbage-collected. Such a batcher is empty: while it has records, the
+ * flush at the end of the turn keeps it alive.
  */
 const forgotten = new Finalizer<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
   native.closeBatch(batch),

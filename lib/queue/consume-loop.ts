@@ -23,14 +23,14 @@ const emptyTake = 64;
 /** A loop that consumes. */
 export interface ConsumeLoop {
   readonly source: RecordSource;
-  /** Starts no more handlers. */
+  /** Makes the loop start no more handlers; absent if it runs none. */
   stop?: (reason: unknown) => void;
-  /** Of a loop that runs handlers: resolves when the loop has ended. */
+  /** Resolves when the loop has ended; absent if it runs no handlers. */
   handled?: Promise<void>;
   ended?: () => void;
   /** The object for which the loop consumes, if that is not the queue object. */
   readonly owner?: object | undefined;
-  /** Called while the loop still has the lease. */
+  /** Called at the end of the loop, while it still has the lease. */
   readonly leaving?: (() => void) | undefined;
 }
 
@@ -53,11 +53,11 @@ export class RecordSource {
     this.#native = native;
   }
 
-  /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. An object runs at most one loop at a time. */
+  /** Makes this queue object the consumer, or throws ERR_SLUICE_CONSUMER. An object runs at most one loop at a time. */
   begin(): void {
     if (this.#native.consumes() === NOT_CONSUMER) throw notConsumer();
-    // Native code holds this function while the loop has the lease. The function must not hold the loop, which a
-    // program may abandon between two records.
+    // Native code keeps this function alive while the loop has the lease. The function must not keep the loop alive,
+    // because a program may abandon the loop between two records.
     const self = new Weak(this);
     this.#native.onArrival(() => {
       const source = self.deref();
@@ -65,7 +65,7 @@ export class RecordSource {
     });
   }
 
-  /** Gives the lease back: another thread, or another loop of this one, can consume from now on. */
+  /** Gives the lease back: another thread, or another loop of this thread, can consume from now on. */
   end(): void {
     this.#left = true;
     this.interrupt();

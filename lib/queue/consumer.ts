@@ -22,10 +22,10 @@ import { type ConsumeOptions, checkTimeout } from './options.js';
 import { sliceMs } from './producer.js';
 
 const batchMax = 65_536;
-/** Words of the staging buffer. */
+/** Offsets in the staging buffer, in words of 64 bits. */
 const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
 
-/** How a loop consumes for an object that takes records by means of its own, as a gate does. */
+/** How a loop consumes for an object that has its own function to take records, as a gate does. */
 export interface ConsumedBy<Item> {
   readonly owner: object;
   take(): Item[];
@@ -40,7 +40,7 @@ export interface ConsumedBy<Item> {
 /** The consumer's half of a queue object. Its methods are documented on `Queue`. */
 export class Consumer<T> {
   readonly #native: NativeQueue;
-  /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
+  /** The hot functions in fields of their own: the native object has too many functions for V8 to find these fast. */
   readonly #takeNative: NativeQueue['take'];
   readonly #takeOneNative: NativeQueue['takeOne'];
   readonly #nextNative: NativeQueue['next'];
@@ -52,7 +52,7 @@ export class Consumer<T> {
   readonly #drops: boolean;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
-  /** The most records that the queue can hold: with 'drop-oldest', twice the capacity. */
+  /** No queue holds more records: with 'drop-oldest', a lane holds up to twice its capacity. */
   readonly #places: number;
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;
@@ -153,7 +153,8 @@ export class Consumer<T> {
   #showNext(left: number): number {
     const visited = this.#visited;
     this.#visited = 0;
-    // The last record allowed leaves the queue with the call that shows it: one call instead of two.
+    // In a queue that overwrites, and for a single last record, the call that shows the record also removes it: one
+    // call instead of two.
     this.#gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
     if (this.#gone) return Number(this.#takeOne());
     const shown = this.#next(visited, Math.min(stagedRecords, left));
@@ -161,7 +162,7 @@ export class Consumer<T> {
     return this.#gone ? 1 : shown;
   }
 
-  /** Visits the records shown, as long as they are what the queue has next. Returns how many it visited. */
+  /** Visits the records shown, as long as they are the next records in the queue. Returns how many it visited. */
   #visitShown(
     visit: (record: RecordView<T>) => void,
     view: RecordView<T>,
@@ -176,7 +177,7 @@ export class Consumer<T> {
       visit(view);
       if (this.#disposed) throw disposed('Queue');
       if (seen === shown || this.#loop !== loop) return seen;
-      // The visited records have left the queue: the records behind them are shown again.
+      // The visit has made the visited records leave the queue: the records behind them are shown again.
       if (this.#visited !== seen) return seen;
       // The visit took so long that the time of the next records may have run out: they are shown again.
       if (mayExpire && performance.now() - shownAt > this.#freshMs) return seen;
@@ -275,15 +276,15 @@ export class Consumer<T> {
     this.#native.giveLease();
   }
 
-  /** Gives up being the consumer unless a loop of this object consumes. */
+  /** Gives the lease back, unless this object runs a loop or a drain. */
   releaseIdle(): void {
     if (!this.#isBusy) this.#native.giveLease();
   }
 
   /**
-   * Gives up being the consumer, in the middle of a loop too: its handlers' signals abort with `reason`, and another
-   * loop can consume at once. If `owner` is given, a loop of another owner goes on. Records that a drain has visited
-   * leave the queue.
+   * Ends the loop of this object, if there is one, and gives its lease back at once: the signals of its handlers abort
+   * with `reason`, and records that a drain has visited leave the queue. If `owner` is given, a loop of another owner
+   * goes on.
    */
   leave(reason: unknown, owner?: object): void {
     const loop = this.#loop;
@@ -294,7 +295,7 @@ export class Consumer<T> {
   }
 
   /**
-   * Called before native code lets go of the queue. Records that a drain has visited leave the queue, and the drain
+   * Called before native code detaches from the queue. Records that a drain has visited leave the queue, and the drain
    * visits no more.
    */
   dispose(): void {
@@ -373,7 +374,7 @@ export class Consumer<T> {
   }
 
   #pop(max: number, once = false): T[] {
-    // Once a native call has taken records and then drops one, it takes no more.
+    // A native call that has taken records and then drops one takes no more, so one call may return too few.
     if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {

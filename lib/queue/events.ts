@@ -95,13 +95,13 @@ export class Events<T> {
 
   /**
    * Calls every listener, even if another one throws. An error that a listener throws becomes an uncaught exception. It
-   * does not fail the call that emits, which has more records in hand or has closed the queue already.
+   * does not fail the call that emits, which has more records to report or has closed the queue already.
    */
   #emit(event: string, ...values: unknown[]): void {
     for (const listener of this.#listeners(event)) call(listener, values);
   }
 
-  /** Calls a listener that was added after 'closed' was emitted, if it is still there. */
+  /** Calls a listener that was added after 'closed' was emitted, unless it was removed meanwhile. */
   #emitLate(listener: Listener): void {
     if (this.#listeners('closed').includes(listener)) call(listener, []);
   }

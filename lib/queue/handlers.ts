@@ -89,7 +89,7 @@ interface Loop {
   readonly stopped: { readonly reason: unknown } | undefined;
   /** Whether the loop has ended without waiting for the handlers that run. */
   readonly isOver: boolean;
-  /** The calls whose signal was read: they must be aborted. */
+  /** The calls whose signal was read: when the loop is stopped, these signals abort. */
   readonly watched: Set<Call>;
 }
 

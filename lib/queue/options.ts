@@ -2,12 +2,12 @@ import { overflows, queueLimits, quoted } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 
-/** What happens to a record that finds no room. */
+/** The names of the overflow policies: see `QueueOptions.overflow`. */
 export type Overflow = keyof typeof overflows;
 
 /** The options of `Queue.create`. */
 export interface QueueOptions<T> {
-  /** The most records that a lane holds, exactly: 1 to 16,777,216. */
+  /** How many records a lane has room for, exactly: 1 to 16,777,216. For 'drop-oldest' see `overflow`. */
   readonly capacity: number;
   /**
    * Lanes of priority, each with its own `capacity`: 1 to 8; default 1. Lane 0 is the most urgent and is always served
@@ -53,8 +53,8 @@ export interface QueueOptions<T> {
    */
   readonly shed?: { readonly targetMs?: number; readonly intervalMs?: number };
   /**
-   * Measures how long records wait, for `stats().waitNs`. It costs a clock reading for each push and for each batch.
-   * Default: false.
+   * Measures how long records wait, for `stats().waitNs`. It costs a clock reading for each push and for each native
+   * call that takes records. Default: false.
    */
   readonly latency?: boolean;
   /**
@@ -69,7 +69,7 @@ export interface QueueOptions<T> {
 
 /** The options of `Queue.attach` and `Gate.attach`. */
 export interface AttachOptions<T> {
-  /** As the option of `Queue.create`, for this thread. */
+  /** As the option of `Queue.create`, for the pushes of this object. */
   readonly onOverflow?: (record: T) => void;
 }
 
@@ -174,7 +174,7 @@ export function checkedTtl(given: Options): number {
     : given.number('ttlMs', 0.001, ttlMsMax);
 }
 
-/** The longest delay of a timer. A timer with a longer delay runs at once. */
+/** The longest delay of a timer, in milliseconds. A timer with a longer delay runs at once. */
 export const timeoutMsMax = 2_147_483_647;
 
 /** Reads `timeoutMs` and `signal` from the options. */

@@ -9,8 +9,8 @@ export interface PermitQueue<T> {
 }
 
 /**
- * The room of a permit. The finalizer and the signal hold it, so it must not hold the permit; nor may a closure that is
- * made in a method of the permit, because closures of one scope share their variables.
+ * The room of a permit. The finalizer and the signal's listener keep it alive, so it must not refer to the permit. Nor
+ * is the listener made in a method of the permit: closures that one call makes share their variables, `this` included.
  */
 interface Room<T> {
   readonly queue: PermitQueue<T>;
@@ -30,7 +30,7 @@ function giveBack<T>(room: Room<T>): void {
   settle(room);
 }
 
-/** Waits no more for the end of the permit. */
+/** Stops listening to the signal and to the garbage collector, because the permit has ended. */
 function settle<T>(room: Room<T>): void {
   room.forgetSignal();
   forgotten.unregister(room);
@@ -41,8 +41,9 @@ function giveBackOnAbort<T>(room: Room<T>, signal: AbortSignal | undefined): voi
 }
 
 /**
- * Room for a number of records, reserved ahead: `send` cannot fail because the queue is full or was closed meanwhile.
- * Unused room goes back to the queue on dispose, when the signal given to `reserve` aborts, and when the thread ends.
+ * Room for a number of records, reserved ahead: `send` succeeds even if the queue is full, or was closed meanwhile.
+ * Unused room goes back to the queue when the permit is disposed of or garbage-collected, when the signal given to
+ * `reserve` aborts, and when the thread ends.
  */
 export class Permit<T> implements Disposable {
   /** The lane that the room is in. */
@@ -73,7 +74,7 @@ export class Permit<T> implements Disposable {
    *
    * @param value The record: a value for each field.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`): the permit is not used; SluiceError `ERR_SLUICE_PERMIT` if
-   *   nothing remains, `ERR_SLUICE_DISPOSED` once this thread has let go of the queue.
+   *   nothing remains, `ERR_SLUICE_DISPOSED` once the queue is disposed of in this thread.
    * @example
    * permit.send(order);
    */

@@ -35,7 +35,7 @@ const awaited = new Set<Producer<unknown>>();
 /** The producer's half of a queue object. Its methods are documented on `Queue`. */
 export class Producer<T> {
   readonly #native: NativeQueue;
-  /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
+  /** The hot functions in fields of their own: the native object has too many functions for V8 to find these fast. */
   readonly #push: NativeQueue['push'];
   readonly #pushMany: NativeQueue['pushMany'];
   readonly #in: Codec<T>;
@@ -140,7 +140,8 @@ export class Producer<T> {
       this.#events.full(lane);
       throw this.#timedOut(timeoutMs);
     }
-    // The staged record joins the line before any code of the caller's runs, such as a method of its signal.
+    // The staged record gets its waiter before any code of the program runs, such as a method of the signal, which
+    // could stage another record.
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, timeoutMs, signal);
@@ -272,7 +273,7 @@ export class Producer<T> {
     if (this.#waits === 0 && !this.#events.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
-  /** Called before native code lets go of the queue. */
+  /** Called before native code detaches from the queue. */
   dispose(): void {
     this.#waiters.reject(disposed('Queue'));
     awaited.delete(this as Producer<unknown>);
@@ -280,7 +281,8 @@ export class Producer<T> {
 
   #listen(): void {
     if (this.#listening) return;
-    // Native code does not let go of this function, so the function must not keep the queue object.
+    // Native code keeps this function alive until the queue object is disposed of, so the function must not keep that
+    // object alive.
     const self = new Weak(this);
     const heard = (): void => {
       const producer = self.deref();
@@ -311,8 +313,8 @@ export class Producer<T> {
   }
 
   /**
-   * Encodes `count` values of `list`. Their getters may push, too: single records, which use the first place of the
-   * buffer. The value for that place is encoded last.
+   * Encodes `count` values of `list`, from index `first` on. Getters of the values may push single records, which use
+   * the first place of the buffer: so the value for that place is encoded last.
    */
   #stageMany(list: readonly T[], first: number, count: number): void {
     this.#beginListing();

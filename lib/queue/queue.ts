@@ -57,13 +57,14 @@ export interface QueueInside<T> {
 export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
 /**
- * A bounded queue of typed records in native memory, shared by all threads of the process: any number of
- * producers, one consumer. The records of one producer leave in the order in which it pushed them; the records of
- * several producers in the order in which these claimed their slots. With lanes, this holds within each lane.
+ * A bounded queue of typed records in native memory, shared by all threads of the process: any number of producers, one
+ * consumer. The records of one producer leave in the order in which it pushed them; the records of several producers in
+ * the order in which these claimed their slots. With lanes, this holds within each lane.
  *
  * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
- * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the
- * handle was never read, when the object is garbage collected; the memory is freed when the last thread has let go.
+ * made it; other threads attach by its `handle`. A thread detaches from the queue when the thread ends, when the object
+ * is disposed of, or, if its handle was never read, when the object is garbage-collected. The memory is freed when the
+ * last thread has detached.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {
   /** The type of its records. */
@@ -152,10 +153,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @param handle The `handle` of the queue.
    * @param options `onOverflow`, needed if the queue's overflow policy is 'caller'.
    * @returns This thread's object for the same queue.
-   * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the
-   *   queue is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_LAYOUT` if another version
-   *   of sluice laid out its memory, `ERR_SLUICE_THREADS` if 256 threads have it attached. A thread counts once,
-   *   however often it attaches.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if no
+   *   thread has the queue any more, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_LAYOUT` if
+   *   another version of sluice laid out its memory, `ERR_SLUICE_THREADS` if 256 threads have it attached. A thread
+   *   counts once, however often it attaches.
    * @example
    * const queue = Queue.attach(Order, workerData.queue);
    */
@@ -196,8 +197,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- producing ---------------------------------------------------------------------------------------------
 
   /**
-   * Adds a record, unless the queue is full or other callers wait for room already. Makes one native call and allocates
-   * nothing.
+   * Adds a record, unless the queue is full (see `QueueOptions.overflow`) or other callers wait for room already. Makes
+   * one native call; without options it allocates nothing.
    *
    * @param value The record: a value for each field.
    * @param options `lane` (0 is the first) and `ttlMs` of this record.
@@ -316,8 +317,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Removes the oldest record. The first call makes this object the consumer until it is disposed of, its thread ends,
-   * or `releaseLease` is called.
+   * Removes the oldest record (with lanes, of the lane that is served next). The first call makes this object the
+   * consumer until it is disposed of, its thread ends, or `releaseLease` is called.
    *
    * @returns The oldest record; undefined if there is none now, or if all records that were there at the call had to be
    *   dropped (expired, shed, overwritten).
@@ -362,10 +363,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * hold, so that the call ends however fast other threads push). Allocates nothing. The view is reused, and valid
    * until `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy it.
    *
-   * A record leaves the queue after its visit, at the latest at the end of its batch of 64. The last of `max` records,
-   * and each record of a queue that overwrites or has a gate, leaves the queue before its visit. If `visit` throws, the
-   * record that it was called with is gone, and the others stay. With `ttlMs`, deadlines are checked again after a
-   * visit that took more than 0.1 ms. `visit` must not consume from this queue.
+   * A record leaves the queue after its visit, at the latest at the end of its batch of 64. Each record of a queue that
+   * overwrites or has a gate leaves the queue before its visit; so may the last of `max` records. If `visit` throws,
+   * the record that it was called with has left the queue, and the records behind it stay. With `ttlMs`, deadlines are
+   * checked again after a visit that took more than 0.1 ms. `visit` must not consume from this queue.
    *
    * @param visit Called with a view of each record. The view is valid until `visit` returns.
    * @param max The most records. Default: as many as the queue can hold.
@@ -394,8 +395,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Hands records to `handler` in arrays of up to `batchSize`, oldest first, until the queue is closed and drained. The
    * next batch is taken when the handler's promise resolves, never ahead; with `concurrency` n, up to n handlers run at
-   * a time. The event loop gets a turn every 1,024 records at least, and after each handler that delays it by more than
-   * 4 ms. A batch belongs to its handler: the records have left the queue.
+   * a time. The event loop gets a turn after 1,024 records (or one larger batch) at the latest, and after each handler
+   * that delays it by more than 4 ms. A batch belongs to its handler: the records have left the queue.
    *
    * When `signal` aborts, no more records are taken, and the signals of the running handlers abort with its reason. The
    * promise rejects with that reason when these handlers have ended, but after `graceMs` at the latest. The same
@@ -495,7 +496,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * consuming loops end after the last. Waits for room fail; permits can still be used.
    *
    * @returns Whether this call closed the queue; false if it was closed already.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the queue is disposed of in this thread.
    * @example
    * process.once('SIGTERM', () => queue.close());
    */
@@ -540,7 +541,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Returns counters since creation, over all threads. Times are in nanoseconds.
    *
    * @returns The counters: see `QueueStats`.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the queue is disposed of in this thread.
    * @example
    * const { pushed, depth } = queue.stats();
    */
@@ -554,7 +555,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @param event The name of the event.
    * @param listener Called with the values that `QueueEvents` lists for the event.
    * @returns This queue.
-   * @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError (`ERR_SLUICE_MEMORY`).
+   * @throws TypeError (`ERR_SLUICE_OPTION`); for 'closed' also SluiceError `ERR_SLUICE_MEMORY`, `ERR_SLUICE_DISPOSED`.
    * @example
    * queue.on('dropped', (order, reason) => log.warn({ order, reason }));
    */
@@ -565,7 +566,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#events.on(event, listener);
     try {
       if (this.#events.wantsClosed) {
-        if (this.#attachment.disposed) throw disposed(what); // it would be kept, for a report that does not come
+        if (this.#attachment.disposed) throw disposed(what); // it would be kept alive for an event that never comes
         this.#producer.listenForClose();
       }
     } catch (error) {
@@ -595,7 +596,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Other threads keep it.
+   * Disposes of the queue in this thread, at once. Consuming loops and waits of this object end. Other threads keep the
+   * queue.
    */
   [Symbol.dispose](): void {
     this.#attachment.dispose(() => {
@@ -606,8 +608,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Closes the queue, waits until it is drained or has no consumer, and until no handler of a `consume` of this object
-   * runs (of a gate over it neither), and lets go of it. So a handler must not wait for this.
+   * Closes the queue, waits until it is drained or has no consumer, and until all handlers have ended that `consume` of
+   * this object, or of a gate over it, has started. Then disposes of the queue in this thread. A handler must not wait
+   * for this, because this waits for the handler.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#attachment.disposed) return;

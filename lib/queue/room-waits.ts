@@ -95,9 +95,9 @@ export class RoomWaits {
   }
 
   /**
-   * Rejects all waiters, because the object is about to be disposed of, except those that were served or closed before:
-   * a record that was added must not be reported as lost. Begins with the last, so that native code serves none of
-   * them meanwhile.
+   * Rejects all waiters, because the object is about to be disposed of, except those that were served, or whose queue
+   * was closed, before: a record that was added must not be reported as lost. Begins with the last waiter, so that
+   * native code serves none of them meanwhile.
    */
   reject(error: Error): void {
     this.#end = error;
