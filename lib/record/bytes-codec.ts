@@ -2,7 +2,10 @@
 import { copied, isUint8Array, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
-/** The getter returns how many elements `set` copies. The `length` of a subclass or an own property may be anything. */
+/**
+ * The built-in getter of `length`, which returns how many elements `set` copies. An array's own property `length`, or
+ * that of a subclass, may be anything.
+ */
 const { get: lengthGetter } = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   'length',
@@ -21,8 +24,8 @@ export class BytesCodec {
   }
 
   /**
-   * Writes `value` at `at`. Returns false, with nothing meaningful written, if `value` is not a `Uint8Array`, is
-   * detached, or is too long.
+   * Writes `value` at `at`. Returns false if `value` is not a `Uint8Array`, is detached, or is too long; the bytes of
+   * the field then mean nothing.
    */
   write(value: unknown, at: number, maxBytes: number): boolean {
     if (!isUint8Array(value)) return false;

@@ -11,13 +11,14 @@ import { TextCodec } from './text-codec.js';
  */
 export type RecordView<T> = Readonly<T> & { toObject(): T };
 
-/** Encodes into one buffer, and decodes from it. A position is a number of bytes from its start. */
+/** Encodes into one buffer, and decodes from it. A position is a number of bytes from the buffer's start. */
 export interface Codec<T> {
   /** Writes `value` at `at`. Throws a typed error if a field has a bad value; the error names the field. */
   encode(value: T, at: number): void;
   /**
    * Encodes `count` values of `list`, from index `first` on, into consecutive records at the start of the buffer. It
-   * encodes the last value first, so that a getter which pushes one record (through the first place) destroys nothing.
+   * encodes the last value first: a record that a getter of a value pushes uses the first place, and so overwrites no
+   * value that is encoded already.
    */
   encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
@@ -45,7 +46,7 @@ export interface CodecMemory {
 }
 
 /**
- * Makes the error of a field's value, or of the record itself if `field` is ''. `prepared` is the value that `write`
+ * Makes the error for a field's value, or for the record itself if `field` is ''. `prepared` is the value that `write`
  * got.
  */
 export type Fail = (field: string, value: unknown, prepared?: unknown) => Error;

@@ -77,7 +77,7 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
   // The body is repeated in the loop of encodeMany(): encode() would be too long for V8 to inline there.
   const body = `
       if (typeof record !== 'object' || record === null) throw fail('', record);
-      // All values first: a getter or toJSON of the record may push another one through the same buffer.
+      // Reads all values first: a getter or toJSON of the record may push another record through the same buffer.
       const ${values};
       ${encode}`;
   const source = `'use strict';

@@ -80,7 +80,7 @@ export interface Place {
 /** The kinds of number that typed arrays hold, as in the names of `Uint8Array` and `DataView.prototype.getUint8`. */
 export type NumberKind = `${'Uint' | 'Int'}${8 | 16 | 32}` | `${'BigUint' | 'BigInt'}64` | `Float${32 | 64}`;
 
-/** The size of an element in bytes, as a power of two. */
+/** The size of an element in bytes is 2 to the power of this number. */
 export const shifts: Readonly<Record<NumberKind, number>> = freeze({
   Uint8: 0,
   Int8: 0,
@@ -181,12 +181,14 @@ export const u53: Field<number> = made({
     'u53',
     'Float64',
     'a whole number from 0 to 9007199254740991',
-    // The first condition only saves time: most numbers are u32.
+    // The first condition only saves time: most numbers are within the range of u32.
     (v) => `(${v} >>> 0 === ${v} || ${v} >= 0 && isSafeInteger(${v}))`,
   ),
   write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
 });
-/** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
+/**
+ * Any number but NaN that is within the range of a 32-bit float; it is rounded to the nearest such float. Four bytes.
+ */
 export const f32: Field<number> = numeric(
   'f32',
   'Float32',
@@ -242,7 +244,7 @@ function checkedMax(field: string, max: number): number {
 
 /**
  * A string of at most `maxBytes` bytes of UTF-8 (1 to 65,535). A longer string, or one with a lone surrogate, is an
- * error. It is never cut or replaced.
+ * error. No part of a string is ever cut off or replaced.
  *
  * @param maxBytes The most bytes of UTF-8: 1 to 65,535.
  * @returns The field.

@@ -1,6 +1,6 @@
 /**
  * Makes a codec without generating code: the codec goes through the fields of its schema at every call. It is slower
- * than a codec of compile.ts, and the same in everything else.
+ * than a codec of compile.ts, and otherwise behaves as that codec does.
  */
 import { isInteger, isSafeInteger } from '../input/index.js';
 import type { Codec, CodecFactory, CodecMemory, Layout, RecordView } from './codec.js';
@@ -31,8 +31,8 @@ type Values = Record<string, unknown>;
 
 export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
   const names = keys(fields);
-  // The array and the object have an own property for each field, in the order of the fields. An assignment to an own
-  // property calls no setter of a prototype, so no setter sees the value.
+  // newList() returns an array, and newRecord() an object, with an own property for each field, in the order of the
+  // fields. An assignment to an own property calls no setter of a prototype, so no setter sees the value.
   const newList = (): unknown[] => keys(fields);
   const blank = { ...fields }; // V8 copies an object faster if it is not frozen
   const newRecord = (): Values => ({ ...blank });
@@ -176,7 +176,7 @@ function bigint(kind: NumberKind, min: bigint, max: bigint): Access {
   return element(kind, (value) => typeof value === 'bigint' && value >= min && value <= max);
 }
 
-/** The methods of a view. The methods for numbers of one byte lack the last parameter. */
+/** The methods of a DataView. Those for numbers of one byte lack the last parameter. */
 type Elements = Record<`get${NumberKind}`, (at: number, isLittleEndian: boolean) => unknown> &
   Record<`set${NumberKind}`, (at: number, value: unknown, isLittleEndian: boolean) => void>;
 
@@ -194,7 +194,7 @@ function element(kind: NumberKind, holds: (value: unknown) => boolean): Access {
   };
 }
 
-/** Stores one byte, the index of a choice. */
+/** Writes and reads a choice as one byte: its index in `choices`. */
 function indexOf(choices: readonly unknown[]): Access {
   return {
     prepare: undefined,

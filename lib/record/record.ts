@@ -28,7 +28,10 @@ export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
 export class RecordType<T> {
   /** Bytes of one record: a multiple of 8. */
   readonly bytes: number;
-  /** A hash of the fields' names and types, in order. Two types with the same hash describe the same records. */
+  /**
+   * A hash of the fields' names and types, in order. A type can attach to a queue only if the queue was created with a
+   * type of the same hash.
+   */
   readonly schema: bigint;
   /** The fields by their names, in the order of their declaration. */
   readonly fields: Readonly<Record<string, Field<unknown>>>;
@@ -98,7 +101,7 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  * (`node --disallow-code-generation-from-strings`, a vm context with `codeGeneration: { strings: false }`) both are
  * interpreted instead: slower, but with the same results and errors.
  *
- * @param fields The fields by their names, in the order in which they are compared.
+ * @param fields The fields by their names. Their order is part of the type: `Queue.attach` needs the same order.
  * @returns The type of the record: for `Queue.create`, and for `Infer`.
  * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, if a field is not made by sluice, or if its name is
  *   `__proto__`, `toObject` or empty.

@@ -3,15 +3,18 @@ import { Buffer } from 'node:buffer';
 import { arrays, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
-/** Up to this length a loop over character codes beats a call into the runtime (measured on ASCII). */
+/**
+ * Up to this number of characters, a loop over character codes is faster than a call into the runtime (measured on
+ * ASCII).
+ */
 const shortMax = 48;
 
 export class TextCodec {
   readonly #view: View;
   readonly #bytes: Octets;
   /**
-   * The same bytes as an ordinary array. V8 writes an element of an `Octets` by a call (35 ns), because its prototype
-   * is replaced.
+   * The bytes of `#bytes` as an ordinary array. V8 writes an element of an `Octets` by a call (35 ns), because the
+   * prototype of `Octets` is replaced.
    */
   readonly #elements: Uint8Array;
 
@@ -22,7 +25,8 @@ export class TextCodec {
   }
 
   /**
-   * Writes `value` at `at`. Returns false, with nothing meaningful written, if `value` is too long or not well-formed.
+   * Writes `value` at `at`. Returns false if `value` is too long or not well-formed; the bytes of the field then mean
+   * nothing.
    */
   write(value: string, at: number, maxBytes: number): boolean {
     const length = value.length;
