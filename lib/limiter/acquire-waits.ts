@@ -15,28 +15,29 @@ import { onAbort } from '../input/index.js';
 import { type Linked, LinkedList } from '../linked-list.js';
 import { type Decision, denied } from './decision.js';
 
-/** Words of the staging buffer. */
+/** Offsets in the staging buffer, in words of 64 bits. */
 const words = {
   retryAfter: limiterStaging.retryAfterMs / 8,
   tier: limiterStaging.tier / 8,
   now: limiterStaging.nowMs / 8,
   left: limiterStaging.leftMs / 8,
 };
-/** A longer timer would fire at once. */
+/** The longest timer, in milliseconds, that Node.js sets: a longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 /**
- * The interval, in milliseconds, at which a depth that follows a queue is looked at: no bell rings when a queue gets
- * shorter.
+ * The interval, in milliseconds, at which a wait looks at the queue that the depth tier follows: no bell rings when a
+ * queue gets shorter.
  */
 const queuePollMs = 5;
 /**
- * The interval, in milliseconds, at which the wall clock of a calendar window is looked at: no bell rings when the
+ * The interval, in milliseconds, at which a wait looks at the wall clock of a calendar window: no bell rings when that
  * clock is set.
  */
 const calendarPollMs = 60_000;
 
 /**
- * Keeps the waits of limiters on which a call waits now, even if the program has dropped its references to the limiter.
+ * The objects below that have a waiter now. The set keeps them alive even if the program has dropped its references to
+ * their limiters.
  */
 const awaited = new Set<AcquireWaits>();
 
@@ -55,7 +56,7 @@ interface Waiter extends Linked<Waiter> {
   readonly ofKey: KeyWaiters;
   /** In milliseconds of the limiter's clock, or Infinity. */
   readonly deadline: number;
-  /** Settles the promise and lets go of the signal. */
+  /** Settles the promise, and stops listening to the signal. */
   readonly settle: (outcome: Decision | Failure) => void;
   timer: NodeJS.Timeout | undefined;
 }
@@ -78,9 +79,9 @@ function nameOf(key: NativeKey | undefined): string {
 }
 
 /**
- * The calls of `acquire()` in this thread that wait. Each key has one timer, for its first waiter. A waiter has a timer
- * for its deadline only, and one listener on its signal. Native code reports which waiters were served, so that serving
- * one costs the same however many wait.
+ * The calls of `acquire()` on one limiter object that wait. Each key has at most one timer, for its first waiter. Each
+ * waiter has at most one timer, for its deadline. Native code reports which waiters were served, so that serving one
+ * waiter costs the same however many wait.
  */
 export class AcquireWaits {
   readonly #native: NativeLimiter;
@@ -163,8 +164,8 @@ export class AcquireWaits {
       }
       if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
-      // A waiter behind others needs no more: its key has a timer, and the thread listened to the bell before this
-      // waiter joined.
+      // A waiter behind others needs no more: the first waiter of its key is tended, and the thread listened to the
+      // bell before this waiter joined.
       if (waiter.ofKey.list.first !== waiter) return;
       this.#tend(waiter.ofKey);
       this.#hear();
@@ -183,7 +184,8 @@ export class AcquireWaits {
   /** Has native code call `rung` when it has something to report. @throws SluiceError if native code cannot. */
   #listen(): void {
     if (this.#listens) return;
-    // Native code holds this function until the limiter is disposed of, so the function must not hold the limiter.
+    // Native code keeps this function alive until the limiter is disposed of, so the function must not keep the limiter
+    // alive.
     const self = new Weak(this);
     const rung = (): void => {
       const waits = self.deref();
@@ -247,8 +249,8 @@ export class AcquireWaits {
   }
 
   /**
-   * Has native code serve the first waiter for a key if it can, and sets a timer to do so again after the time that
-   * native code answers. On a manual clock there is no timer: #moved() does it again.
+   * Has native code serve the first waiter for a key if it can, and sets a timer to do so again, after the time that
+   * native code answers or after `#pollMs`. On a manual clock there is no timer: #moved() does it again.
    */
   #tend(waiters: KeyWaiters): void {
     const { first } = waiters.list;

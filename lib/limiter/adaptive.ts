@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { type NativeLimiter, Weak } from '../binding/index.js';
 
-/** The interval at which the delay is sampled, in milliseconds. The histogram counts it as delay, too. */
+/** The interval at which the delay is sampled, in milliseconds. The histogram adds this interval to each delay. */
 const resolutionMs = 10;
 
 /**
@@ -27,7 +27,7 @@ export function watchEventLoop(owner: object, limiter: NativeLimiter): () => voi
     const delayMs = count === counted ? 0 : (sum - summed) / (count - counted) / 1e6 - resolutionMs;
     counted = count;
     summed = sum;
-    // An overload lasts for twice the interval: until the next interval has been judged, even if that is late.
+    // An overload lasts for twice the interval: until the next interval has been judged, even if the timer is late.
     limiter.overload(delayMs > maxEventLoopDelayMs ? Math.round(2 * adaptiveIntervalMs * 1e6) : 0);
   }, adaptiveIntervalMs);
   timer.unref();

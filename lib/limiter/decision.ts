@@ -1,7 +1,7 @@
 import { byNumber, refusalBits, tiers } from '../binding/index.js';
 
 /**
- * The tiers that can refuse a request. 'blocked': `block()` refuses it for a time. 'adaptive': this thread is
+ * The tiers that can refuse a request. 'blocked': `block()` was called for the key. 'adaptive': this thread is
  * overloaded, or a queue is congested. 'waiting-line': calls of `acquire()` wait already, or no more may wait.
  */
 export type Tier =
@@ -13,7 +13,7 @@ export type Tier =
   | 'waiting-line';
 const names: readonly (Tier | undefined)[] = byNumber(tiers satisfies Record<Tier, number>);
 
-/** The name of a tier by its native number. */
+/** Returns the name of a tier by its native number. */
 export function tierName(tier: number): Tier {
   return names[tier] as Tier;
 }
@@ -30,17 +30,17 @@ export function isForgiven(answer: number): boolean {
 export function tierOf(answer: number): Tier {
   return tierName(answer & (oversizedFlag - 1));
 }
-/** Returns which sliding window refused; undefined if another tier did. */
+/** Returns the index of the window that refused; undefined if another tier refused. */
 export function windowOf(answer: number): number | undefined {
   return tierOf(answer) === 'sliding-window' ? (answer / windowUnit) & windowMask : undefined;
 }
-/** Makes the decision of a refusal that native code has answered. */
+/** Makes the decision for a refusal that native code has answered. */
 export function denied(answer: number, retryAfterMs: number): Denied {
   const oversized = (answer & oversizedFlag) !== 0;
   return { allowed: false, tier: tierOf(answer), window: windowOf(answer), oversized, retryAfterMs };
 }
 
-/** The request is allowed, and charged. */
+/** The request is allowed, and charged (in a dry run, see `wouldRefuse`). */
 export interface Allowed {
   /** Distinguishes `Allowed` from `Denied`. */
   readonly allowed: true;
@@ -62,11 +62,12 @@ export interface Allowed {
   release(): void;
   /**
    * As `release()`, and gives back what this decision charged, as far as it is still in force: its entries in an exact
-   * window; its count in a bucket of a window that has not ended; the tokens that have not accrued again since, less
-   * those that refunds of earlier charges gave back meanwhile. The charges of other decisions stay. A charge is not in
-   * force any more after a `reset()`, after a change of the rate or of the window's length, or once its key was
-   * forgotten. Further calls do nothing, and neither does `release()` after it; after `release()` it gives back the
-   * rest. Does nothing once the limiter is disposed of in this thread.
+   * window; its count in a bucket that its window still counts, or in a calendar period that has not ended; the tokens
+   * that have not accrued again since, less those that refunds of earlier charges gave back meanwhile. The charges of
+   * other decisions stay. A charge is not in force any more after a `reset()`, after a change of the rate or of the
+   * window's length, or once its key was forgotten. Further calls of `refund()`, and of `release()` after it, do
+   * nothing. A `refund()` after `release()` gives back all but the depth. Does nothing once the limiter is disposed of
+   * in this thread.
    *
    * @throws Nothing.
    * @example
@@ -93,9 +94,9 @@ export interface Denied {
    */
   readonly oversized: boolean;
   /**
-   * Milliseconds until every tier with a clock would allow the request, if no other request came: the largest over the
-   * tiers. 0 if only the depth tier or a congested queue refuses, because no clock shows when work ends. Infinity if
-   * the request is `oversized`, or if the time is more than 36 years.
+   * Milliseconds until every tier with a clock would allow the request, if no other request came: the longest of the
+   * tiers' times. 0 if only the depth tier or a congested queue refuses, because no clock shows when work ends.
+   * Infinity if the request is `oversized`, or if the time is more than 36 years.
    */
   readonly retryAfterMs: number;
 }

@@ -16,7 +16,7 @@ import { periodOf, type WindowLimits, windowLengthMs } from './windows.js';
 export interface Limits {
   /** Tokens that come back each second; absent without a token bucket. */
   readonly ratePerSecond?: number;
-  /** Tokens that the bucket holds; absent without a token bucket. */
+  /** The most tokens that the token bucket holds; absent without a token bucket. */
   readonly burst?: number;
   /** The limit of the first window; absent without a window. */
   readonly limit?: number;
@@ -24,13 +24,13 @@ export interface Limits {
   readonly windowMs?: number;
   /** The limits of all windows; empty without one. */
   readonly windows: readonly WindowLimits[];
-  /** The most requests in flight; absent without a depth tier. */
+  /** The `max` of the depth tier; absent without a depth tier. */
   readonly max?: number;
 }
 
-/** Decisions of a limiter since its creation, over all threads. */
+/** Figures of a limiter, over all threads. Decisions are counted since its creation. */
 export interface LimiterStats {
-  /** Decisions that allowed, dry runs that would have refused not included. */
+  /** Requests that were allowed, without those that only a dry run allowed. */
   readonly allowed: number;
   /** Refusals by tier, those of dry runs included. */
   readonly refused: Readonly<Record<Tier, number>>;
@@ -50,7 +50,7 @@ export interface LimiterStats {
   readonly overflowed: number;
   /** Guests that were forgotten although they owed something, because newer ones needed their place. */
   readonly forgotten: number;
-  /** Memory reserved at creation. Without the option `commit`, pages that no key has touched are not resident. */
+  /** Memory reserved at creation. Without the option `commit`, pages that were never written are not resident. */
   readonly bytes: number;
 }
 
@@ -59,7 +59,7 @@ export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
   checkedAnswer('Limiter', native.limits());
   const at = limiterStaging.figures;
   const { ratePerSecond, burst, max } = figuresOf(limitFigures, staging, at);
-  // An array of this realm, because that of native code may be of another one.
+  // Makes an array of this realm: that of native code is of the main realm.
   const windows = Array.from(native.windows, (fixed, i): WindowLimits => {
     const after = bytesOf(limitFigures) + i * bytesOf(windowFigures);
     const { limit, windowMs } = figuresOf(windowFigures, staging, at + after);
@@ -75,7 +75,10 @@ export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
   };
 }
 
-/** Returns the first window in the form that `Limits` has for a limiter of one window. */
+/**
+ * Returns the members of `Limits` that describe the first window: `limit`, and `windowMs` unless it is a calendar
+ * window.
+ */
 function lengthOf(window: WindowLimits): { readonly limit: number; readonly windowMs?: number } {
   const { limit } = window;
   return Object.hasOwn(window, 'windowMs') ? { limit, windowMs: windowLengthMs(window) } : { limit };

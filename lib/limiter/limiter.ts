@@ -48,15 +48,15 @@ export type LimiterHandle = Handle<'limiter'>;
 
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
-/** Words of the staging buffer. */
+/** Offsets in the staging buffer, in words of 64 bits. */
 const retryAfterWord = limiterStaging.retryAfterMs / 8;
 const remainingWord = limiterStaging.remaining / 8;
 const patienceWord = limiterStaging.patienceMs / 8;
 const tightestWord = limiterStaging.tightest / 8;
 
 /**
- * For other modules of lib/. A program cannot reach native objects from public ones, because native code trusts its
- * callers.
+ * Only other modules of lib/ can call these two. A program cannot reach a native object from a public one, because
+ * native code trusts its callers.
  */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
 export let attachLimiter: (handle: NativeHandle) => Limiter;
@@ -65,15 +65,16 @@ export let attachLimiter: (handle: NativeHandle) => Limiter;
 export let holdsDepth: (limiter: Limiter) => boolean;
 
 /**
- * Returns what each tier has left for a key, without regard to a block, a queue or an overload. The room of an absent
- * tier means nothing. Charges nothing.
+ * Returns what each tier has left for a key, as if the key had no block and no waiters, and nothing were overloaded.
+ * The room of an absent tier means nothing. Charges nothing.
  */
 export let roomsOf: (limiter: Limiter, key: Key | undefined) => Rooms;
 
 /**
- * A limiter of up to three tiers, shared by all threads of the process. It decides all tiers as one step: a refusal by
- * one tier charges none. It has one limit for all, or, with the option `keys`, one for each key. One thread creates it,
- * and other threads attach by its `handle`. It lives as long as a thread has it.
+ * A limiter of up to three tiers (token bucket, windows, depth), shared by all threads of the process. A block or an
+ * overload refuses requests, too. The limiter decides all tiers as one step: a refusal by one tier charges none. It has
+ * one limit for all, or, with the option `keys`, one for each key. One thread creates it, and other threads attach by
+ * its `handle`. It exists as long as a thread has it.
  */
 export class Limiter implements Disposable {
   /** Options for a flash sale: 100 per second with bursts of 100, 120 in any second, 50 in flight. */
@@ -167,14 +168,14 @@ export class Limiter implements Disposable {
 
   /**
    * Allows and charges one more request (or `cost` more: 0 to 2^32 - 1), or refuses it. The depth that it takes is held
-   * until `release(cost, key)`, by whichever thread has done the work. If a thread ends without that call, the depth
-   * stays held. (The depth that a decision of `tryAcquire` holds is then given back.) Makes one native call and
-   * allocates nothing. `key` is needed if the limiter has keys, and must be undefined if not.
+   * until a thread, this one or another, calls `release(cost, key)`. If a thread ends without that call, the depth
+   * stays held. (The depth that a decision of `tryAcquire` holds is given back when its thread ends.) Makes one native
+   * call and allocates nothing.
    *
-   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit applies. Needed if the limiter has keys, and only then.
    * @param cost How much the request takes: 0 to 2^32 - 1. Default: 1.
    * @returns Whether the request was allowed and charged.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key; SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * if (!limiter.allow(request.ip)) return response.writeHead(429).end();
    */
@@ -185,12 +186,12 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Decides as `allow` does, and returns the reason and the time to wait.
+   * Decides as `allow` does, and returns the decision as an object: for a refusal, the reason and the time to wait.
    *
    * @param options `key` and `cost`.
    * @returns The decision.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_MEMORY` if there is
-   *   no memory to remember the depth that it holds, `ERR_SLUICE_DISPOSED`.
+   *   no memory to remember the depth that the decision holds, `ERR_SLUICE_DISPOSED`.
    * @example
    * const decision = limiter.tryAcquire({ key: user, cost: 5 });
    * if (!decision.allowed) retryLater(decision.retryAfterMs);
@@ -205,16 +206,16 @@ export class Limiter implements Disposable {
 
   /**
    * Decides as `tryAcquire` does, but waits until the request is allowed. The waiters of a key are served in the order
-   * in which they came, over all threads. While one waits, `allow` and `tryAcquire` of that key are refused with the
-   * tier 'waiting-line', so that no call overtakes it. When a call is served, its thread is woken; if two threads are
-   * woken, the system decides which of them runs first.
+   * in which they came, over all threads. While one waits, `allow` and `tryAcquire` for that key are refused with the
+   * tier 'waiting-line' (unless their cost is 0), so that no call overtakes the waiters. When a call is served, its
+   * thread is woken; if two threads are woken, the system decides which of them runs first.
    *
    * The promise resolves to a refusal at once, without a wait, if `timeoutMs` cannot be met unless limits change (the
-   * waiters before it included), if the cost exceeds a tier, or, with the tier 'waiting-line', if `maxWaiting` callers
-   * wait already, or `maxWaitingPerKey` for this key. Keys for which the table has no place share a bound: a wait for
-   * such a key is also refused if the limiter has no room to remember one more of them that is blocked or waited for. A
-   * wait ends with a refusal when `timeoutMs` is over, or a changed limit has put it out of reach. A wait for the depth
-   * of a queue looks at that depth every 5 ms.
+   * waiters before this one are taken into account), if the cost exceeds the limit of a tier, or, with the tier
+   * 'waiting-line', if `maxWaiting` callers wait already, or `maxWaitingPerKey` for this key. A wait for a guest (a key
+   * for which the table has no place) is also refused if the limiter has no room to remember one more guest that is
+   * blocked or waited for. A wait ends with a refusal when `timeoutMs` is over, or earlier, when after a change of
+   * limits or a block it cannot be served in that time. A wait for the depth of a queue looks at that depth every 5 ms.
    *
    * @param options `key`, `cost`, `timeoutMs` and `signal`.
    * @returns A promise of the decision.
@@ -235,7 +236,7 @@ export class Limiter implements Disposable {
 
   /**
    * Returns the decision that `tryAcquire` would make now, and charges nothing. In a dry run, returns the decision that
-   * it would make if the limits were enforced.
+   * `tryAcquire` would make if the limits were enforced.
    *
    * @param options `key` and `cost`.
    * @returns The decision that `tryAcquire` would make now.
@@ -284,7 +285,7 @@ export class Limiter implements Disposable {
    * come to owe up to 2^33 tokens.
    *
    * @param points 0 to 2^32 - 1.
-   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit applies. Needed if the limiter has keys, and only then.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * if (!isPasswordRight) limiter.penalty(10, user);
@@ -300,7 +301,7 @@ export class Limiter implements Disposable {
    * `reward` may give back charges that other decisions made since.
    *
    * @param points 0 to 2^32 - 1.
-   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit applies. Needed if the limiter has keys, and only then.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.reward(1, user);
@@ -311,9 +312,10 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Makes the limit as new, and ends a block. Depth in flight stays counted until it is released.
+   * Forgets all charges to the token bucket and the windows, and ends a block. Depth in flight stays counted until it
+   * is released.
    *
-   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit applies. Needed if the limiter has keys, and only then.
    * @throws TypeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.reset(user);
@@ -324,14 +326,14 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Refuses every request for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked', except that an
-   * oversized cost is refused as always.
+   * Refuses every request for the key for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked', except
+   * that an oversized cost is refused as always.
    *
    * @param key The key to block; undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.
-   * @returns Whether the key is blocked, or the block is ended. False: nothing was done, because so many keys owe
-   *   something that this one has no place in the table, and the limiter has no room to remember one more key that is
-   *   blocked or waited for without a place.
+   * @returns Whether the key is blocked, or the block is ended. False: nothing was done, because the key is a guest
+   *   (the table has no place for it), and the limiter has no room to remember one more guest that is blocked or waited
+   *   for.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.block(addressKey(request.ip), 60_000);
@@ -347,11 +349,12 @@ export class Limiter implements Disposable {
   /**
    * Changes limits for all threads at one instant. Nothing is reset: a token bucket still owes what it owed, at the new
    * rate; a window keeps its counts (with a new `windowMs`, the requests of an old bucket count as if they had come at
-   * its end); depth in flight stays. If the rate or a window's length changes, the call takes time in proportion to the
-   * number of keys, during which other threads' decisions wait.
+   * its end, or now if that is earlier); depth in flight stays. If the rate or a window's length changes, the call
+   * takes time in proportion to the number of keys, during which other threads' decisions wait.
    *
    * @param changes The new figures. A figure that is left out stays as it is.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier; SluiceError
+   *   `ERR_SLUICE_MEMORY`, `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.configure({ tokenBucket: { ratePerSecond: 50 } });
    */
@@ -364,7 +367,7 @@ export class Limiter implements Disposable {
    * Returns the figures of the tiers as they are now, for all threads.
    *
    * @returns The figures: see `Limits`.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the limiter is disposed of in this thread.
    * @example
    * const { ratePerSecond, burst } = limiter.limits();
    */
@@ -376,7 +379,7 @@ export class Limiter implements Disposable {
    * Returns counters of decisions since creation, over all threads.
    *
    * @returns The counters: see `LimiterStats`.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the limiter is disposed of in this thread.
    * @example
    * const { allowed } = limiter.stats();
    */
@@ -385,15 +388,18 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Lets go of the limiter in this thread, at once, and gives back the depth that this thread's decisions hold. Other
-   * threads keep the limiter.
+   * Disposes of the limiter in this thread, at once: ends the waits of this object, and gives back the depth that its
+   * decisions hold. Other threads keep the limiter.
    */
   [Symbol.dispose](): void {
     this.#unwatch?.();
     this.#attachment.dispose(() => this.#waiting.end());
   }
 
-  /** How much the tightest tier would still allow. Leaves the receipt of the last decision in the staging buffer. */
+  /**
+   * Returns how much the tightest tier would still allow. Does not overwrite the receipt of the last decision, which is
+   * in the staging buffer.
+   */
   #remaining(cost: number, key: NativeKey | undefined): number {
     this.#native.peek(cost, key);
     return this.#words[remainingWord] as number;

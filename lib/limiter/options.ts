@@ -18,12 +18,12 @@ export interface LimiterOptions {
   };
   /**
    * At most `limit` requests (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever
-   * it begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets
-   * longer than the window, so steady throughput is about that much below the limit. Memory: 8 bytes for each bucket,
-   * and for each key.
+   * it begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to
+   * 1/`buckets` of its length longer than the window, so steady throughput is about 1/`buckets` below the limit.
+   * Memory: 8 bytes times `buckets` + 1, for each key.
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
-   * `limit` (then at most 1,000,000), for each key. It has no buckets.
+   * `limit` (then at most 1,000,000), for each key. Such a window has no `buckets`.
    *
    * With `every` it is a calendar window: at most `limit` in each 'day', 'week' (from Monday), 'month' or 'year' of
    * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970.
@@ -46,8 +46,8 @@ export interface LimiterOptions {
    *   and refuses for itself, until an interval is better;
    * - `queue` is congested: throughout the interval it had a record that had waited longer than `maxQueueWaitMs` (0.001
    *   to 3,600,000), whether its consumer is slow or gone. Decisions measure this, for all threads. Once the last such
-   *   record has left, the tier refuses for at most a quarter of the shorter of both times. Each lane is measured, and
-   *   the one with the longest wait counts.
+   *   record has left, the tier refuses for at most a quarter of `intervalMs` or of `maxQueueWaitMs`, whichever is
+   *   shorter. Each lane is measured, and the one with the longest wait counts.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;
@@ -57,10 +57,10 @@ export interface LimiterOptions {
   };
   /**
    * One limit for each key instead of one for all. The limiter remembers `max` (1 to 10,000,000) keys that owe
-   * something at the same time. A key is forgotten when that changes nothing for it (its bucket is full, its window
-   * empty, nothing in flight). Keys for which there is no place, because too many owe something, are guests: each has a
-   * limit of its own, too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in
-   * docs/guide/limiter.md.
+   * something at the same time. A key is forgotten when that changes nothing for it (its token bucket is full, its
+   * windows are empty, nothing is in flight). Keys for which there is no place, because too many owe something, are
+   * guests: each has a limit of its own, too, but is forgotten after half of `max` (at least 64) newer guests. See
+   * "Keys" in docs/guide/limiter.md.
    *
    * `maxWaitingPerKey`: how many calls of `acquire()` may wait for one key at the same time, over all threads: 1 to
    * 65,536. It keeps one key from taking all places of `maxWaiting`. Default: a sixteenth of `maxWaiting`, at least 16.
@@ -83,8 +83,8 @@ export interface LimiterOptions {
 }
 
 /**
- * The changes for `Limiter.configure`. Values that are left out stay. A tier that the limiter was made without cannot
- * be added.
+ * The changes for `Limiter.configure`. Values that are left out stay as they are. A tier that the limiter was made
+ * without cannot be added.
  */
 export interface LimiterChanges {
   /** A `warmUpMs` begins a new warm-up now; 0 ends one. */

@@ -4,7 +4,7 @@ import { costMax } from './options.js';
 
 /** The options of `Limiter.tryAcquire` and `Limiter.peek`. */
 export interface TryAcquireOptions {
-  /** The key whose limit it is. Needed if the limiter has keys, and only then. */
+  /** The key whose limit applies. Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
   /**
    * How much the request takes: 0 to 2^32 - 1. A cost of 0 charges nothing, and only a block or an overload refuses it.
@@ -21,7 +21,7 @@ export interface AcquireOptions extends TryAcquireOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a call of `acquire` asks for. */
+/** The checked options of a call of `acquire`. */
 interface WaitRequest {
   readonly key: Key | undefined;
   readonly cost: number;

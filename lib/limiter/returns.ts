@@ -1,7 +1,10 @@
 import { arrays, limiterStaging, type NativeKey, type NativeLimiter } from '../binding/index.js';
 import type { Allowed } from './decision.js';
 
-/** A part of a charge. Whatever else a program passes to `refund`, such as an event, is not a part. */
+/**
+ * How much of a charge `refund` gives back. If a program passes it anything else, such as an event, `refund` gives back
+ * all.
+ */
 class Part {
   readonly units: number;
   constructor(units: number) {
@@ -36,7 +39,7 @@ export function returnsOf(
   key: NativeKey | undefined,
   charged: boolean,
 ): { release: () => void; refund: (part?: unknown) => void } {
-  // Numbers are kept by value: nothing is allocated for them.
+  // Keeps the receipt as separate numbers, so that no array is allocated for it.
   const a = staging[words.slot] as number;
   const b = staging[words.slot + 1] as number;
   const c = staging[words.serial] as number;
@@ -46,7 +49,8 @@ export function returnsOf(
   const rest = words.charged + 2;
   const count = 2 * furtherWindows;
   const more = count === 0 ? undefined : new arrays.Int32Array(count);
-  // Copies one by one: a program can replace a method that copies all, and its function would get the staging buffer.
+  // Copies the elements one by one: a program can replace a method that copies all of them, and its method would get
+  // the staging buffer.
   if (more !== undefined) for (let i = 0; i < count; i++) more[i] = staging[rest + i] as number;
   let held = true;
   let owed = charged ? cost : 0;

@@ -1,7 +1,7 @@
 import { checkedAnswer, limiterStaging, type NativeLimiter } from '../binding/index.js';
 import type { Key } from './key.js';
 
-/** Words of the staging buffer. */
+/** Offsets in the staging buffer, in words of 64 bits. */
 const roomsWord = limiterStaging.rooms / 8;
 const roomWords = limiterStaging.roomBytes / 8;
 

@@ -33,7 +33,7 @@ export interface WindowChanges {
   /** A new length in milliseconds. A calendar window has none. */
   readonly windowMs?: number;
 }
-/** A window as `limits()` shows it. */
+/** A window as `limits()` returns it. */
 export type WindowLimits =
   | { readonly limit: number; readonly windowMs: number }
   | { readonly limit: number; readonly every: CalendarPeriod; readonly timeZone: string };

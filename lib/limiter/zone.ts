@@ -1,26 +1,26 @@
 import { bare } from '../input/index.js';
 
-/** `Date` and `Intl` as they were when sluice was loaded: tests replace them. */
+/** `Date` and `Intl` as they were when sluice was loaded: a program's tests may replace them. */
 const { DateTimeFormat } = Intl;
 const { now } = Date;
 const dayMs = 86_400_000;
 /**
- * No zone has changed its offset and changed it back within a shorter time than this: the shortest was a month of
- * Ramadan.
+ * zoneChanges() compares a zone's offsets at times that are this far apart, so it would miss a change that is undone
+ * sooner. The shortest time after which a zone has undone a change was a month (Ramadan).
  */
 const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 
 /**
  * The offsets of each zone, by the name that Intl gives it. Intl has some hundreds of names, and some thousands for
- * zones that are only an offset, such as '+05:30'.
+ * zones that are only an offset, such as '+05:30', so the map stays small.
  */
 const known = new Map<string, readonly number[]>();
 
 /**
  * Returns the offsets of a time zone from 1970 to 30 years from now, as Intl knows them. The list has two numbers for
  * each offset: the time from which it applies, and how far it is ahead of UTC, both in milliseconds. The first offset
- * applies to all times before, the last one for ever.
+ * applies to all earlier times, too, and the last one to all later times.
  * @throws RangeError if there is no such zone.
  */
 export function zoneChanges(timeZone: string): readonly number[] {
