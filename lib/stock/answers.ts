@@ -3,8 +3,8 @@ import { withJson } from '../json.js';
 import type { StockCounts } from './figures.js';
 
 /**
- * Units were reserved. JSON.stringify() makes the reservation a decimal string, which `confirm` and similar methods
- * accept.
+ * Units were reserved. JSON.stringify() makes the reservation a decimal string, which the methods of `Stock` accept,
+ * too.
  */
 export interface Reserved {
   /** Distinguishes `Reserved` from `Refused`. */
@@ -62,7 +62,7 @@ export type Refusal =
   | 'item-closed'
   /** `maxReservations` reservations are held. */
   | 'ledger-full'
-  /** `maxUsers` pairs of a user and an item hold or have bought units. */
+  /** There are `maxUsers` pairs of a user and an item of which the user holds or has bought units. */
   | 'users-full'
   /** The reservation of every id that this one could displace is still held. */
   | 'ids-full'

@@ -44,7 +44,7 @@ export function changeHeld(
   stagePart(staging, where, reservation, wanted);
   const answer = checkedAnswer('Stock', native.change(wanted.lines.length));
   if (answer >= refusals) {
-    // The reservation has no user.
+    // The item needs a user, and the reservation has none.
     return answer === refusals + reserveResults['needs-user']
       ? 'user-limit'
       : (refusalName(answer - refusals) as ChangeResolution);

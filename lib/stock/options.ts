@@ -9,7 +9,7 @@ export interface StockItem {
   readonly sku: number | string;
   /** Units on sale: 0 to 4,294,967,295. */
   readonly quantity: number;
-  /** The most that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
+  /** The most units that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
   readonly perUser?: number;
   /**
    * How many units can be reserved and sold beyond the total: units that are still to come. Together with `quantity` at
@@ -32,7 +32,7 @@ export interface StockItem {
 export interface StockGroup {
   /** Its name: 1 to 32 bytes of UTF-8. */
   readonly name: string;
-  /** The most that one user can hold or have bought of all its items together: 1 to 4,294,967,295. */
+  /** The most units of all its items together that one user can hold or have bought: 1 to 4,294,967,295. */
   readonly perUser: number;
 }
 
@@ -52,8 +52,8 @@ export interface StockOptions {
   /**
    * The most pairs of a user and an item of which the user holds or has bought units, where only items with a per-user
    * limit or in a group count: 1 to 67,108,864. One more is refused as 'users-full'. A pair costs 59 to 119 bytes.
-   * Default: the units of the limited items of `items`, their backorders included, because no more users can have one;
-   * but at least 65,536 and at most 262,144. `Stock.restore` can take more later.
+   * Default: the units of the limited items of `items`, their backorders included, because no more users can have a
+   * unit; but at least 65,536 and at most 262,144. `Stock.restore` can take more later.
    */
   readonly maxUsers?: number;
   /**
@@ -76,13 +76,16 @@ export interface StockOptions {
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
   readonly commit?: boolean;
-  /** A manual clock for tests; then no reservation expires automatically. Default: the machine's monotonic clock. */
+  /**
+   * A manual clock for tests; then no timer expires reservations: see `Stock.expire`. Default: the machine's monotonic
+   * clock.
+   */
   readonly clock?: ManualClock;
 }
 
 /** The changes for `Stock.changeItem`. */
 export interface ItemChanges {
-  /** The most that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
+  /** The most units that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
   readonly perUser?: number | null | undefined;
   /**
    * How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295. Together with the total it is

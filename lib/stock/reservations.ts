@@ -15,7 +15,10 @@ import {
 export interface FoundReservation {
   /** Names the reservation. */
   readonly reservation: bigint;
-  /** The state of the reservation: 'expired' from its deadline on. Another thread may change it at once. */
+  /**
+   * The state of the reservation. From its deadline on, a reservation that is held has the state 'expired'. Another
+   * thread may change the state at once.
+   */
   readonly state: Exclude<ReservationState, 'unknown'>;
   /** The time left of its hold, in milliseconds; 0 if it is not held. */
   readonly expiresInMs: number;
@@ -42,7 +45,7 @@ export interface FoundLine {
   readonly sold: number;
 }
 
-/** What `Stock.find` looks for. Give one of `reservation`, `id` and `user`, and `sku` only beside `user`. */
+/** The options of `Stock.find`: one of `reservation`, `id` and `user`, and `sku` only beside `user`. */
 export interface FindOptions {
   /** The bigint of the reservation, or its decimal string. */
   readonly reservation?: bigint | string;
@@ -132,7 +135,8 @@ export class ReservationFinder {
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
     const limit = given.has('limit') ? given.integer('limit', 1, Number.MAX_SAFE_INTEGER) : Infinity;
-    // The lower 32 bits of a reservation's bigint are its place in the table, counted from 1.
+    // The lower 32 bits of a reservation's bigint are its place in the table, counted from 1: so they are the index of
+    // the next place.
     const from = given.has('after')
       ? Number(BigInt.asUintN(32, checkedReservation(`${where}: after`, given.get('after'))))
       : 0;

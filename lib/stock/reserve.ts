@@ -16,8 +16,8 @@ import { checkedKey, checkedSku, type LedgerKey, type StockStaging, textMax } fr
 export interface CartOptions {
   /**
    * The user: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1`
-   * and `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit. Texts are compared octet
-   * by octet: 'é' in two Unicode normal forms is two users, unless `text.normalize()` makes them one.
+   * and `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit or is in a group. Texts are
+   * compared octet by octet: 'é' in two Unicode normal forms is two users, unless `text.normalize()` makes them one.
    */
   readonly user?: LedgerKey;
   /**

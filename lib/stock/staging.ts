@@ -20,11 +20,11 @@ const keyMax = 0xffff_ffff_ffff_ffffn;
 /** A decimal number with at most as many digits as 64 bits can have. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
-/** The buffer through which a ledger's native functions get their arguments. */
+/** The buffer in which a ledger's native functions find their arguments and leave their results. */
 export class StockStaging {
   readonly buffer: ArrayBuffer = new Memory(at.bytes);
   readonly numbers: Float64Array = new arrays.Float64Array(this.buffer);
-  /** Where native calls write figures, in bytes. */
+  /** The offset, in bytes, at which native calls write figures. */
   readonly figures: number = at.figures;
   readonly #words = new arrays.BigUint64Array(this.buffer);
   readonly #halves = new arrays.Uint32Array(this.buffer);

@@ -58,8 +58,8 @@ const what = 'Stock';
 const { holdMs: holdMsMax } = stockLimits;
 
 /**
- * For other modules of lib/. A program cannot reach native objects from public ones, because native code trusts its
- * callers.
+ * Only other modules of lib/ can call these two. A program cannot reach a native object from a public one, because
+ * native code trusts its callers.
  */
 export let nativeStock: (stock: Stock) => NativeStock;
 export let attachStock: (handle: NativeHandle) => Stock;
@@ -67,12 +67,12 @@ export let attachStock: (handle: NativeHandle) => Stock;
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
 
 /**
- * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or
- * let them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
+ * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or let
+ * them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
  * `total + backordered`), and a reservation is resolved at most once, however many threads try.
  *
  * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed. The
- * memory is reserved at creation and never grows (see the option `commit`). The ledger lives as long as a thread has
+ * memory is reserved at creation and never grows (see the option `commit`). The ledger exists as long as a thread has
  * it.
  */
 export class Stock implements Disposable {
@@ -331,9 +331,9 @@ export class Stock implements Disposable {
   /**
    * Lists the reservations in the table, held or ended and not yet overwritten, in the order of their places. A
    * reservation that is there all the time is listed once, as it was at an instant of the iteration. This is for
-   * operators: it looks at the whole table, some thousand places in each native call, about a millisecond for each
-   * 65,536, and blocks no other thread. If the table is large, pause between reservations, or list pages with `limit`
-   * and `after`.
+   * operators: it looks at the whole table, some thousand places in each native call, which takes about a millisecond
+   * for each 65,536 places, and blocks no other thread. If the table is large, pause between reservations, or list
+   * pages with `limit` and `after`.
    *
    * @param filter Which ones; `limit` and `after` page through them.
    * @returns An iterator over the reservations.
@@ -368,7 +368,7 @@ export class Stock implements Disposable {
    * needs its units: see `reserve`.
    *
    * @returns How many reservations expired.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the ledger is disposed of in this thread.
    * @example
    * clock.advance(30_000);
    * stock.expire();
@@ -610,7 +610,7 @@ export class Stock implements Disposable {
    * Returns counters of operations since creation, over all threads.
    *
    * @returns The counters: see `StockStats`.
-   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the ledger is disposed of in this thread.
    * @example
    * const { confirmed, expired } = stock.stats();
    */
@@ -618,7 +618,7 @@ export class Stock implements Disposable {
     return statsOf(what, this.#native, this.#staging);
   }
 
-  /** Lets go of the ledger in this thread, at once. Other threads keep it. */
+  /** Disposes of the ledger in this thread, at once. Other threads keep it. */
   [Symbol.dispose](): void {
     clearInterval(this.#sweeper);
     this.#attachment.dispose();
