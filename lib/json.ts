@@ -7,7 +7,7 @@
 export function withJson<C extends new (...args: never[]) => object>(Answer: C): C {
   Object.defineProperties(Answer.prototype, {
     toJSON: { value: toJson, writable: true, configurable: true },
-    // Test frameworks compare the types of objects by their constructors.
+    // Test frameworks compare the constructors of objects: with this one, an answer equals a plain object.
     constructor: { value: Object, writable: true, configurable: true },
   });
   return Answer;
@@ -18,7 +18,10 @@ function toJson(this: object): object {
   return Object.fromEntries(entries);
 }
 
-/** A user becomes a number if that is exact, because the number names the same user; a text would name another one. */
+/**
+ * A bigint user becomes a number if the number is exact, because the number names the same user, and a text would name
+ * another one. Every other bigint becomes a decimal string.
+ */
 function jsonOf(name: string, value: unknown): unknown {
   if (typeof value !== 'bigint') return value;
   return name === 'user' && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);

@@ -6,7 +6,7 @@ export interface Linked<Element> {
 
 /**
  * A doubly linked list, in the order in which its elements were added. `first` takes constant time, however many
- * elements were deleted before: a Set or a Map skips them one by one.
+ * elements were deleted before. A Set or a Map would skip deleted elements one by one.
  */
 export class LinkedList<Element extends Linked<Element>> {
   #first: Element | undefined;

@@ -18,6 +18,6 @@ for (const [name, holder] of [
   const ofNode = Object.getOwnPropertySymbols(holder).find(
     ({ description }) => description === described || description === `nodejs.${name}`,
   );
-  // esbuild and Babel use Symbol.for(...) in place of a missing symbol.
+  // If Node.js has none: esbuild and Babel, too, use Symbol.for(...) in place of a missing symbol.
   Object.defineProperty(Symbol, name, { value: ofNode ?? Symbol.for(described) });
 }

@@ -59,7 +59,7 @@ export class ManualClock {
    * @param handle The `handle` of the clock.
    * @returns This thread's object for the same clock.
    * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is not the handle of a clock; SluiceError `ERR_SLUICE_HANDLE`
-   *   if the clock is gone.
+   *   if no thread has the clock any more.
    * @example
    * const clock = ManualClock.attach(workerData.clock);
    */

@@ -7,7 +7,7 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Calls `call` once when `signal` aborts; `call` must not throw. The returned function cancels this. All waits on a
+ * Calls `call` once when `signal` aborts; `call` must not throw. The returned function cancels the call. All waits on a
  * signal share one listener, which is removed with the last of them: Node.js 20 warns of the eleventh listener,
  * although many waits on one signal are no leak; and only the program may change that limit of a signal.
  */

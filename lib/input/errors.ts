@@ -123,7 +123,7 @@ export function constructorError(name: string, instead: string): Error {
   return new SluiceTypeError('ERR_SLUICE_OPTION', `new ${name}(): use ${instead}`);
 }
 
-/** Makes the error for a field of a record with a value that it cannot hold. `error.field` is the field's name. */
+/** Makes the error for a value that a field of a record cannot hold. `error.field` is the field's name. */
 export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
   const message = `field ${quoted(field)}: expected ${expected}, got ${shown(received)}`;
   const error = wrongType

@@ -1,6 +1,6 @@
 import { optionError, quoted } from './errors.js';
 
-/** The functions as they were when sluice was loaded, whatever replaces them later. */
+/** These functions as they were when sluice was loaded: a program may replace them later. */
 export const isInteger: typeof Number.isInteger = Number.isInteger;
 export const isSafeInteger: typeof Number.isSafeInteger = Number.isSafeInteger;
 
@@ -31,7 +31,7 @@ export class Options {
     return bare(this.#given);
   }
 
-  /** Refuses all options but `known`: for options that exclude others. */
+  /** Throws if an option other than those in `known` was given. For options that exclude others. */
   restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue;
@@ -58,7 +58,7 @@ export class Options {
     return value;
   }
 
-  /** A number that may have a fraction. */
+  /** Returns the option as a number, which may have a fraction. */
   number(name: string, min: number, max: number, fallback?: number): number {
     const value = this.#required(name, fallback);
     const expected = `a number from ${min} to ${max}`;
