@@ -185,10 +185,10 @@ export class Gate<T> implements Disposable {
    * With an id field, an order that comes again gets the earlier answer. While its reservation is held, or once it is
    * sold, the answer is 'admitted' with the same reservation, `duplicate`, and its present `state`. If the reservation
    * was cancelled, has expired, or has ended so long ago that the ledger does not know how, the answer is
-   * 'already-ended': no handler can confirm the order any more. If the stock refused the order for good, the answer is
-   * 'already-failed'. An order that was refused for another reason than the stock's may be tried again. An order of a
-   * restored stock is in no queue. When it comes again, it is charged and queued, once, under its reservation, which is
-   * then held as long as a new one (`requeued`).
+   * 'already-ended': no handler can confirm the order any more. If the stock refused the order for good (see
+   * `Stock.reserve`), the answer is 'already-failed'. After any other refusal the order may be tried again. An order of
+   * a restored stock is in no queue. When it comes again, it is charged and queued, once, under its reservation, which
+   * is then held as long as a new one (`requeued`).
    *
    * Taking the units is the last step that can fail, so that no other order is refused as 'sold-out' because of an
    * order that is then refused itself. The exception is a cart whose later lines fail: see `Stock.reserveAll`. While an
@@ -221,17 +221,18 @@ export class Gate<T> implements Disposable {
    * that decision is final.
    *
    * Each order is handed out at least once. The gate keeps an order in hand until it is decided. If the consumer's
-   * thread ends before, in any way, the next call of `consume`, in any thread, gets these orders first, in the order of
-   * their admission, with `hold.deliveries` above 1. A handler with effects outside of sluice must therefore name them
-   * such that a repetition is recognized: by the order's id or its reservation. If no thread consumes any more, holds
-   * run out, and the units go back on sale.
+   * thread ends before that, in any way, the next call of `consume`, in any thread, gets these orders first, in the
+   * order of their admission, with `hold.deliveries` above 1. A handler with effects outside of sluice must therefore
+   * name them such that a repetition is recognized: by the order's id or its reservation. If no thread consumes any
+   * more, holds run out, and the units go back on sale.
    *
-   * While a handler runs, or an order in hand waits for one, its hold is renewed when half of it is over: by a timer of
-   * this thread, which does not keep the process alive, and between two handlers. Handlers that compute therefore let
-   * no hold run out, unless one of them blocks the thread for half of a hold. A decided order is not renewed, nor are
-   * the orders of a thread that has ended. A hold that ran out all the same, or while the order waited in the queue,
-   * cannot be confirmed: its units are on sale again. A handler that must not act in vain calls `hold.confirm()` before
-   * it acts; an order that cannot be confirmed after its handler is published on `sluice:gate:not-confirmed`.
+   * While a handler runs, or an order in hand waits for one, its hold is renewed when half of it is over (unless the
+   * stock has a manual clock: see `renew`): by a timer of this thread, which does not keep the process alive, and
+   * between two handlers. Handlers that compute therefore let no hold run out, unless one of them blocks the thread for
+   * half of a hold. A decided order is not renewed, nor are the orders of a thread that has ended. A hold that ran out
+   * all the same, or while the order waited in the queue, cannot be confirmed: its units are on sale again. A handler
+   * that must not act in vain calls `hold.confirm()` before it acts; an order that cannot be confirmed after its
+   * handler is published on `sluice:gate:not-confirmed`.
    *
    * The units of an order that the queue drops (because its time is over, or it is shed, dropped as the oldest, or
    * overwritten) go back on sale when it is dropped. A caller that takes orders directly from a queue that has a gate

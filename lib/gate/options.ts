@@ -63,10 +63,11 @@ export interface AdmitOptions {
 
 /** The options of `Gate.consume`. */
 export interface GateConsumeOptions {
-  /** Orders taken from the queue at once: 1 to 64. Default: 32. */
+  /** The most orders taken from the queue at once: 1 to 64. Default: 32. */
   readonly batchSize?: number;
   /**
-   * Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission.
+   * The most handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of
+   * admission.
    */
   readonly concurrency?: number;
   /**

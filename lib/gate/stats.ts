@@ -1,6 +1,6 @@
 import { checkedAnswer, figuresOf, gateFigures, gateStaging, type NativeGate } from '../binding/index.js';
 
-/** Counts the outcomes of `admit()` and the fates of the orders, since creation and over all threads. */
+/** Figures of a gate, over all threads. Outcomes of `admit()` and repeated deliveries are counted since creation. */
 export interface GateStats {
   /** Orders admitted. */
   readonly admitted: number;
