@@ -251,7 +251,7 @@ Object.assign(fastifyLimit, {
 
 /**
  * The hook of @fastify/websocket sets `ws` on an upgrade. It may run later, so `ws` is read only when the status is
- *   asked for.
+ * asked for.
  */
 function markUpgradeOf(request: FastifyRequest): void {
   const written = anythingWritten(request.raw);

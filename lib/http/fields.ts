@@ -56,7 +56,7 @@ const integerMax = 999_999_999_999_999;
 
 /**
  * Returns the option `name` of a middleware.
- * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming it.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `name`.
  */
 export function nameOption(where: string, name: unknown): string | undefined {
   if (name === undefined) return undefined;

@@ -17,6 +17,6 @@ export interface Reader {
   response(): unknown;
   /** Whether the request can no longer be answered: the client has disconnected, or the answer has begun. */
   isGone(): boolean;
-  /** Calls `gone` at most once, when the client disconnects. Returns a function that cancels this. */
+  /** Calls `gone` at most once, when the client disconnects. Returns a function that cancels the call. */
   whenGone(gone: () => void): () => void;
 }

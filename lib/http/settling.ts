@@ -89,8 +89,8 @@ export class Settling<Request> {
   }
 
   /**
-   * Charges the other plans. Returns a function to call once with the status when the response has ended (further calls
-   * do nothing), or undefined if nothing changes then.
+   * Charges the other plans that have room for the request. Returns a function to call once with the status when the
+   * response has ended (further calls do nothing), or undefined if nothing changes then.
    */
   ender(
     question: Question,
