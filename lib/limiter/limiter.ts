@@ -261,7 +261,7 @@ export class Limiter implements Disposable {
    *
    * @param cost The cost that was allowed. Default: 1.
    * @param key The key that it was allowed for.
-   * @throws SluiceError `ERR_SLUICE_RELEASE` if less than `cost` is in flight: a caller released twice.
+   * @throws SluiceError `ERR_SLUICE_RELEASE` if less than `cost` is in flight, as after a second release.
    * @example
    * if (limiter.allow(user)) {
    *   try {

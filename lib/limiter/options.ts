@@ -19,7 +19,7 @@ export interface LimiterOptions {
   /**
    * At most `limit` requests (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever
    * it begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to
-   * 1/`buckets` of its length longer than the window, so steady throughput is about 1/`buckets` below the limit.
+   * 1/`buckets` of `windowMs` longer than the window, so steady throughput is about 1/`buckets` below the limit.
    * Memory: 8 bytes times `buckets` + 1, for each key.
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
