@@ -30,10 +30,7 @@ const channels = {
   waiterRefused: channel('sluice:queue:waiter-refused'),
 };
 
-/**
- * Reports what happens to the records of one queue object: to its listeners, and to subscribers of
- * `diagnostics_channel`.
- */
+/** Reports the events of one queue object to its listeners, and to subscribers of `diagnostics_channel`. */
 export class Events<T> {
   readonly #emitter = new EventEmitter();
   readonly #queue: object;

@@ -507,11 +507,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Waits until the queue is closed and all its records have been consumed, in any thread. The wait keeps the process
-   * alive.
+   * Waits until the queue is closed and drained: all its records were consumed or dropped, and all permits were used or
+   * returned, in any thread. The wait keeps the process alive.
    *
    * @param options `timeoutMs` and `signal` bound the wait.
-   * @returns A promise that is resolved when no record is left.
+   * @returns A promise that is resolved when no record is left, and none can come.
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
    * @example
    * queue.close();
