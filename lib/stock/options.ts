@@ -111,7 +111,7 @@ export interface RestoreOptions {
   readonly maxItems?: number | undefined;
   /** At least the number of places that are or were in use, because reservations keep their bigints. */
   readonly maxReservations?: number | undefined;
-  /** At least the number of pairs that hold or have bought units. */
+  /** At least the number of pairs of a user and an item of which the user holds or has bought units. */
   readonly maxUsers?: number | undefined;
   /** At least the number of ids that are remembered. */
   readonly maxIds?: number | undefined;

@@ -37,7 +37,10 @@ export interface BoughtUnits {
   readonly sku: number | string;
   /** How many units: 1 to 4,294,967,295. */
   readonly quantity: number;
-  /** The user that bought them. Needed if the item has, or had, a per-user limit. */
+  /**
+   * The user that bought them. Without a user, only units that count for no user can be returned: those sold before the
+   * item had a per-user limit or a group.
+   */
   readonly user?: LedgerKey | undefined;
 }
 

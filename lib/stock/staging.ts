@@ -118,7 +118,7 @@ export class StockStaging {
   }
 }
 
-/** Checks a user or an id. @throws TypeError, RangeError naming it. */
+/** Checks a user or an id. @throws TypeError, RangeError naming `option`. */
 export function checkedKey(option: string, value: unknown, max: number): LedgerKey {
   const expected = `a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to ${max} bytes`;
   if (typeof value === 'number' && isSafeInteger(value) && value >= 0) return value;
@@ -128,20 +128,20 @@ export function checkedKey(option: string, value: unknown, max: number): LedgerK
   throw optionError(option, expected, value, wrongType);
 }
 
-/** Checks a reservation: its bigint, or its decimal string. Returns the bigint. @throws TypeError naming it. */
+/** Checks a reservation: its bigint, or its decimal string. Returns the bigint. @throws TypeError naming `option`. */
 export function checkedReservation(option: string, value: unknown): bigint {
   const given = typeof value === 'string' && decimal.test(value) ? BigInt(value) : value;
   if (typeof given === 'bigint' && given >= 0n && given <= keyMax) return given;
   throw optionError(option, 'the bigint of a reservation, or its decimal string', value, true);
 }
 
-/** @throws TypeError, RangeError naming it. */
+/** @throws TypeError, RangeError naming `option`. */
 export function checkedGroupName(option: string, value: unknown): string {
   if (typeof value === 'string' && isText(value, textMax.sku)) return value;
   throw optionError(option, `a text of 1 to ${textMax.sku} bytes`, value, typeof value !== 'string');
 }
 
-/** @throws TypeError, RangeError naming it. */
+/** @throws TypeError, RangeError naming `option`. */
 export function checkedSku(option: string, value: unknown): number | string {
   const expected = `a whole number from 0 to ${skuMax} or a text of 1 to ${textMax.sku} bytes`;
   if (typeof value === 'number' && isInteger(value) && value >= 0 && value <= skuMax) return value;

@@ -289,7 +289,7 @@ export class Stock implements Disposable {
    *
    * The second form does not depend on the reservation: it returns units of an item that a user has bought. Units that
    * it returns can no longer be returned by their reservation, and the other way round. If the item never had a limit
-   * per user, the ledger does not know its buyers, and checks only that so many units are sold.
+   * per user or a group, the ledger does not know its buyers, and checks only that so many units are sold.
    *
    * @param reservation The bigint of the reservation, or its decimal string.
    * @param options Which part. Default: all units that were bought and not returned.
