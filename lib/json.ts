@@ -1,4 +1,4 @@
-/** Makes answers that survive JSON. JSON has no bigints, so bigints become decimal strings. */
+/** Makes answers that JSON can express. JSON has no bigints: they become decimal strings, or numbers (see jsonOf()). */
 
 /**
  * Gives the objects of `Answer` a `toJSON`, on their prototype: an answer keeps its own properties, equals a plain
