@@ -2,7 +2,7 @@
 //
 //   node .ci/count.js <exit status> <log> [<report of vitest's json reporter>]
 //
-// A step that exits with an error has failed, even when no test of it did.
+// A step that exits with an error counts as failed, even if none of its tests failed.
 
 import { existsSync, readFileSync } from 'node:fs';
 
