@@ -26,7 +26,7 @@
  * @property {(visit: Visit, max: number) => number} drain visits the records that are there, without waiting
  * @property {(visit: Visit) => Promise<void>} consume visits records on the event loop without end, and lets the loop
  *   do other work in between
- * @property {() => void} [dispose] as an inlet's
+ * @property {() => void} [dispose] detaches this thread, as the end of the thread also does
  *
  * @typedef {object} Rival
  * @property {string} file its URL

@@ -1,13 +1,13 @@
 /**
  * The records of every measurement, and the check of their delivery.
  *
- * A record of 64 bytes has 56 bytes of fields: with the 8 bytes that each ring keeps for a slot it fills one cache
- * line. Its fields are numbers that need no BigInt, so the codec costs little and the same everywhere, and the
- * transport is compared. A record of 8 bytes has only the fields that the check of delivery needs. A longer record has
- * a payload of bytes, which its consumer reads.
+ * A record of 64 bytes has 56 bytes of fields: with the 8 bytes that each ring keeps for a slot it fills 64 bytes, a
+ * cache line of most processors. Its fields are numbers that need no BigInt. So the codec costs little, and about the
+ * same for every rival, and the comparison shows the transport. A record of 8 bytes has only the fields that the check
+ * of delivery needs. A longer record has a payload of bytes, which its consumer reads.
  */
 
-/** Bytes of a record; all but the smallest include the ring's own bytes. */
+/** The sizes of records in bytes. All but the smallest include the bytes that a ring keeps for a slot. */
 export const recordSizes = /** @type {const} */ ([8, 64, 256, 1024]);
 
 /** @typedef {'u16' | 'u32' | 'u53' | 'f64'} NumberType */

@@ -1,4 +1,4 @@
-/** The traps in their order. Each runs in its own process. */
+/** The traps in the order of their numbers. Each runs in its own process. */
 import { fileURLToPath } from 'node:url';
 import { runNode } from './child.js';
 

@@ -2,10 +2,10 @@
  * Trap 2: false sharing.
  *
  * There are two counters, and one thread writes each. The threads share no variable, so the code looks as if it were as
- * fast as with one counter. But processors exchange cache lines, not variables: lines of 64 bytes here and 128
- * elsewhere, and prefetchers fetch them in pairs. If both counters are in one cache line, every write takes it away
- * from the other processor. A write of a few cycles then costs a trip between processors, 50 ns and more. The source
- * does not show this, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
+ * fast as with one counter. But processors exchange cache lines, not variables: lines of 64 bytes on most processors
+ * and 128 on others, and prefetchers fetch them in pairs. If both counters are in one cache line, every write takes it
+ * away from the other processor. A write of a few cycles then costs a trip between processors, 50 ns and more. The
+ * source does not show this, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
  *
  * sluice keeps words that different threads write 128 bytes apart: the words of a ring's producers, of its consumer,
  * the counters of each thread. `static_assert`s check the offsets, so a field added in between does not compile.

@@ -11,10 +11,12 @@
  * vain, and every new sender waits behind them.
  *
  * sluice: `push(order, { timeoutMs })` removes the waiter from the list when its time is over, and `maxWaiting` bounds
- * the list: one more is refused at once, with `ERR_SLUICE_WAITERS`. The memory of the list is allocated at creation.
+ * the list: one more waiter is refused at once, with `ERR_SLUICE_WAITERS`. The memory of the list is allocated at
+ * creation.
  *
  * The load, in a process for each version: every 10 ms, 200 senders come, each of which waits at most 100 ms; the
- * consumer takes 20 in the same time. When the last sender has its answer, every waiter that is left has leaked.
+ * consumer takes 20 messages in the same time. When the last sender has its answer, every waiter that is left has
+ * leaked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, record, u32 } from '../../dist/index.js';
@@ -63,7 +65,7 @@ class NaiveQueue {
 }
 
 /**
- * The interface of both versions for the load.
+ * The functions of a version that the load calls.
  * @typedef {object} Version
  * @property {(message: Message) => Promise<'sent' | 'late' | 'refused'>} send
  * @property {() => Message | undefined} take

@@ -5,9 +5,9 @@
  * a header of 61 bytes in front of the ring, in a mapping at some offset of a file format, or behind a pointer that a
  * careless cast made from a byte buffer. In JavaScript a typed array refuses such an offset; a C++ cast does not. The
  * effect depends on the processor, so the author's tests may pass:
- *   - x86-64 goes on. A locked add across the border of two cache lines locks the bus: a hundred times the time, for
- *     every processor of the machine. And a plain load there is not atomic: it sees half of one store and half of
- *     another, a value that no thread ever wrote. There is no fault and no message.
+ *   - x86-64 goes on. A locked add across the border of two cache lines locks the bus: it takes a hundred times as
+ *     long, and delays every processor of the machine. And a plain load there is not atomic: it sees half of one store
+ *     and half of another, a value that no thread ever wrote. There is no fault and no message.
  *   - aarch64 kills the process with SIGBUS. (Go's 64-bit atomics on 32-bit ARM are the well-known case.)
  *
  * sluice takes every segment from the system, page-aligned, and checks the alignment again at each attach: if the base
@@ -23,7 +23,10 @@ import { runTrap } from './trap.js';
 
 const source = new URL('./misaligned-atomics.cc', import.meta.url);
 const title = 'Misaligned atomics: torn, slow or fatal, or refused';
-/** The offset from the start of a cache line: the naive word is half in this one and half in the next. */
+/**
+ * The offset of the naive word from the start of 128 aligned bytes. Where cache lines have 64 bytes, half of the word
+ * is in one of them and half in the next.
+ */
 const ACROSS = 60;
 const ALIGNED = 0;
 

@@ -9,7 +9,8 @@
  *
  * sluice: a queue has one consumer at a time. The consumer holds a lease, which its thread gives back when the thread
  * ends; the queue refuses every other thread with `ERR_SLUICE_CONSUMER`. If handlers wait, `concurrency` overlaps the
- * waits of the one consumer, which has decided before, in the order of the queue, which buyer gets a unit.
+ * waits of the one consumer: its handlers begin in the order of the queue, and decide which buyer gets a unit before
+ * they wait.
  *
  * In the trap, 4 threads serve the same orders. Each order takes a few microseconds of work, some more, and then one
  * unit while there are any. Naive: the head of the queue is an atomic counter, and every thread serves. sluice: all 4
@@ -27,7 +28,7 @@ const title = 'First come, first served: four consumers of one line, or one that
 // Words of the shared memory, each in its own cache line.
 const HEAD = 0; // naive: the next order
 const SERVED = 32; // orders served so far
-const UNITS = 64; // left
+const UNITS = 64; // units left
 const READY = 96; // threads that wait for the start
 const REFUSED = 128; // threads that did not get the lease
 const LOG = 160; // from here on the numbers of the orders, as they are served

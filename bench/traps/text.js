@@ -5,7 +5,7 @@ import { digits, formOf, valueText } from '../harness/runner/units.js';
 /** @typedef {import('./trap.js').Figure} Figure */
 /** @typedef {import('./trap.js').Result} Result */
 
-/** Points of a series that are shown. */
+/** A series is shown at about this many points. */
 const POINTS = 10;
 
 /**

@@ -120,7 +120,8 @@ export async function answerOf(worker) {
  * @param {string} url
  * @param {string} role
  * @param {unknown} data
- * @param {{ execArgv?: string[], patienceMs?: number }} [options] one that takes longer than `patienceMs` is killed
+ * @param {{ execArgv?: string[], patienceMs?: number }} [options] a process that takes longer than `patienceMs` is
+ *   killed
  * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null, lines: any[], errors: string }>}
  */
 export async function processOf(url, role, data, { execArgv = [], patienceMs = 120_000 } = {}) {

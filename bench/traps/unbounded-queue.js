@@ -85,7 +85,7 @@ function load({ version, rounds }) {
 
 /** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
 async function measure({ quick }) {
-  const rounds = quick ? 1_000 : 5_000; // the naive child is dead after some 500
+  const rounds = quick ? 1_000 : 5_000; // the naive child dies after about 500
   const execArgv = [`--max-old-space-size=${HEAP_MB}`];
   /** @param {'naive' | 'sluice'} version */
   const run = async (version) => {

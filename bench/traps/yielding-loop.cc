@@ -29,7 +29,7 @@ namespace {
 using sluice::kRingStep;
 
 constexpr std::uint64_t kCapacity = 1024;
-constexpr int kSpins = 1000;  // some 10 us
+constexpr int kSpins = 1000;  // about 10 us
 
 struct Shared {
   Shared() : ring(memory, kCapacity, sizeof(std::uint64_t)), bell(eventfd(0, EFD_CLOEXEC)) { ring.format(0); }

@@ -66,7 +66,7 @@ async function sluice(handle) {
     const now = nowNs();
     for (const { sentAt } of batch) waits.push(now - sentAt);
   });
-  // Each sleep begins after a look in vain, and ends with a wake-up: so the wake-ups are the looks in vain.
+  // Each sleep begins after a look in vain, and ends with a wake-up. So there are as many looks in vain as wake-ups.
   parentPort?.postMessage({ ...spreadOf(waits), vain: queue.stats().wakeups, items: waits.length });
 }
 

@@ -5,7 +5,7 @@ import { measureAllocation } from './measure.js';
 
 const ids = { push: 'allocation/push', drain: 'allocation/drain', collections: 'allocation/collections' };
 const all = [...queues];
-// The published package does not contain this file.
+// The published package does not contain the rival fastq.
 if (existsSync(new URL('../../rivals/queues/fastq.js', import.meta.url))) {
   all.push(asQueue(await import('../../rivals/queues/fastq.js')));
 }

@@ -13,8 +13,8 @@ const program = new URL('./program.js', import.meta.url);
 /**
  * @param {string} rival its URL
  * @param {{ runs: number, warmUpRuns: number }} extent
- * @returns {Promise<{ push: number, drain: number, perMillion: number }>} bytes for each record pushed and drained,
- *   and collections for a million of both
+ * @returns {Promise<{ push: number, drain: number, perMillion: number }>} `push`, `drain`: bytes for each
+ *   record pushed or drained; `perMillion`: collections for a million records pushed and drained
  */
 export async function measureAllocation(rival, extent) {
   const bytes = await inChildProcess(program, { rival, collections: false, ...extent }, COUNTING_BYTES);

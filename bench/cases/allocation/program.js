@@ -1,7 +1,7 @@
 /**
  * A process that counts what one rival allocates on V8's heap, in one thread, and sends the figures to its parent. The
  * process is started twice: with a young generation so large that nothing is collected while it counts bytes, and
- * (`collections`) with the usual one, to count collections.
+ * (`collections`) with the default one, to count collections.
  */
 import { GCProfiler, getHeapStatistics } from 'node:v8';
 import { load } from '../../harness/rival.js';
@@ -54,7 +54,8 @@ function countBytes() {
   }
   const collected = profiler.stop().statistics.length;
   if (collected > 0) throw new Error(`${collected} collections while bytes were counted`);
-  // V8's own allocations meanwhile are less than a hundredth of a byte for each of so many records.
+  // V8's own allocations meanwhile are less than a hundredth of a byte for each of so many records, so rounding removes
+  // them.
   const each = (/** @type {number} */ bytes) => Math.round((bytes / runs / RUN) * 100) / 100;
   return { push: each(pushed), drain: each(drained) };
 }
@@ -69,7 +70,7 @@ function countCollections() {
   return { perMillion: (collected / (runs * RUN)) * 1e6 };
 }
 
-/** @param {() => void} act @returns {number} bytes by which the heap is larger after it */
+/** @param {() => void} act @returns {number} bytes by which the heap is larger after `act` */
 function grownBy(act) {
   const before = getHeapStatistics().used_heap_size;
   act();

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** Records between two looks at the clock. They take some ten microseconds. */
+/** Records between two looks at the clock. They take about ten microseconds. */
 const STRETCH = 512;
 
 const { rival, batch, warmUpMs, measuredMs } = workerData;
@@ -33,7 +33,7 @@ const one = () => {
   }
   calls += STRETCH;
 };
-/** Pushes 64 records, because a batcher gathers as many before it publishes them, and drains them. */
+/** Used for a rival that gathers: pushes 64 records, after which the batcher publishes them, and drains them. */
 const gathered = () => {
   for (let i = 0; i < STRETCH; i += 64) {
     for (let j = 0; j < 64; j++) inlet.push(order);

@@ -9,7 +9,7 @@ import { clockFrom } from '../../harness/threads/clock.js';
 import { PHASE } from '../../harness/threads/start-signal.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** See threads/producer.js. */
+/** How long the producer sleeps when the queue is full: see harness/threads/producer.js. */
 const FULL_PAUSE_MS = 0.1;
 
 const { rival, link, producer, phasesMs, control, epoch, perSecond } = workerData;

@@ -1,6 +1,6 @@
 /**
- * sluice's Queue. On the event loop, `consume` wakes the consumer, and `drain` takes all records after the first,
- * because its view costs no object for each record.
+ * sluice's Queue. On the event loop, `consume` hands one record at a time to its handler. The handler then takes up to
+ * 4,096 more by `drain`, whose view costs no object for each record.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytes, f64, Queue, record, u16, u32, u53 } from 'sluice';

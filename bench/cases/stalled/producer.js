@@ -1,18 +1,18 @@
 /**
- * The producer thread. At its start it rehearses: it offers messages to links of its own, which have no consumer, until
- * they are full and long after. Then V8 has compiled all of the code, and the memory for that is in use before growth
- * is measured.
+ * The producer thread. At its start it rehearses: it offers messages to links of its own, which have no consumer, and
+ * goes on long after they are full. Then V8 has compiled all of the code, and the memory for that is in use before
+ * growth is measured.
  *
- * First phase: it delivers enough orders to go round every ring several times, so that all memory of the ring is in
- * use. Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try again
- * when a full queue refuses it. After the last it sets `offered`; then program.js releases the consumer.
+ * First phase: it delivers enough orders for several laps of every ring, so that all memory of the ring is in use.
+ * Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try again when a
+ * full queue refuses it. After the last it sets `offered`; then program.js releases the consumer.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { PHASE } from '../../harness/threads/start-signal.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** See threads/producer.js. */
+/** How long the producer sleeps when the queue is full: see harness/threads/producer.js. */
 const FULL_PAUSE_MS = 0.1;
 
 /** More than any ring holds. */

@@ -30,7 +30,7 @@ const result = await withThreads(threads, async (nextPhase, consumer) => {
 
   consumer.postMessage('stall');
   Atomics.wait(stall, 0, STALL.running);
-  for (let i = 0; i < 50; i++) residentBytes(); // compiled by now
+  for (let i = 0; i < 50; i++) residentBytes(); // until V8 has compiled it
   const before = residentBytes();
   const phase = nextPhase();
   const points = growthUntilOffered(before);

@@ -51,8 +51,8 @@ async function isWedged(rival, pushingMs) {
       arrived ||= orderId === probe.orderId;
     }, 65_536);
   }
-  // This thread goes on to the next worker. Without this its attachments would keep every ring until they are
-  // collected.
+  // This thread goes on to the next worker. If it did not dispose of its ends, its attachments would keep every ring
+  // until they are collected.
   for (const end of [inlet, outlet, link]) end.dispose?.();
   return !arrived;
 

@@ -82,7 +82,8 @@ function curveSection({ results }, colorOf) {
 }
 
 /**
- * Returns a function from a subject to its class: sluice has the first color, all other subjects have the rest in turn.
+ * Returns a function from a subject to its class. sluice has a color of its own, and its other forms (such as its
+ * batcher) have a second one. All other subjects get the rest of the colors in turn.
  * @param {import('../runner/group.js').Group[]} groups
  */
 function colors(groups) {

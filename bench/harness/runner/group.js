@@ -1,7 +1,7 @@
 /**
- * The interface of a group of figures. Each group is one file that exports `group`, and one line in
- * bench/cases/index.js. It defines what it measures, how, and which bars it must meet; the runner and the reports know
- * nothing else.
+ * The interface of a group of figures. Each group is one file that exports `group`, and that bench/cases/index.js or
+ * bench/cases/repository-only/index.js imports and lists. A group defines what it measures, how, and which bars it must
+ * meet; the runner and the reports know nothing else.
  *
  * @typedef {object} Group
  * @property {string} name its name for `--only`
@@ -11,7 +11,7 @@
  * @property {Bar[]} bars
  * @property {number} [roundsMax] fewer rounds than the run's, for measurements that take long or hardly vary
  *
- * @typedef {object} Comparison cases measured alternately, on a machine that was idle before the first of them
+ * @typedef {object} Comparison cases measured alternately. The runner first waits for an idle machine
  * @property {string} title
  * @property {Figure[]} figures the figures that every case measures, all at once
  * @property {Case[]} cases in the order in which each round runs them

@@ -35,7 +35,7 @@ export class IdleGuard {
     return `less than ${BUSY_MAX * 100} % busy over ${this.#sampleMs / 1_000} s`;
   }
 
-  /** Returns when the machine is idle, or the patience is used up. */
+  /** Returns when the machine is idle or the patience is used up; at once if the guard never looks. */
   async wait() {
     if (this.#sampleMs === 0) return;
     for (;;) {

@@ -27,7 +27,7 @@
 /**
  * @template {Fields} R
  * @typedef {object} RecordType
- * @property {number} slotBytes the ring's header included
+ * @property {number} slotBytes the ring's own bytes at the start of the slot included
  * @property {string} signature equal for equal layouts
  * @property {(memory: ArrayBufferLike) => Codec<R>} codecOver
  */
@@ -72,8 +72,8 @@ export function record(fields) {
 
 /**
  * Places the widest fields first, so that every field is naturally aligned without padding. The size of a slot is a
- * power of two up to one cache line, and otherwise a number of whole lines. So no slot lies across more lines than it
- * needs.
+ * power of two up to CACHE_LINE_BYTES, and otherwise a multiple of CACHE_LINE_BYTES. So no slot lies across more cache
+ * lines than it needs.
  * @param {Record<string, FieldType>} fields
  */
 function layOut(fields) {

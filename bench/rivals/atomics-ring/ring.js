@@ -252,7 +252,8 @@ export class Ring {
   /** @param {number} position frees everything before it */
   #free(position) {
     if (position === this.#head) return;
-    // The epoch changes every 2^30 positions. The signed difference to a cached limit would be right for twice as many.
+    // The epoch changes whenever positions have advanced by 2^30, which is 2^29 records. The signed difference to a
+    // cached limit would be right for twice that distance.
     const epochPassed = (position ^ this.#head) >>> 30 !== 0;
     this.#head = position;
     Atomics.store(this.#words, HEAD, position);

@@ -82,7 +82,8 @@ export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   function take(port, visit, max) {
     let visited = 0;
     while (visited < max) {
-      const received = receiveMessageOnPort(/** @type {any} */ (port)); // its type allows no BroadcastChannel
+      // the parameter's type allows no BroadcastChannel
+      const received = receiveMessageOnPort(/** @type {any} */ (port));
       if (received === undefined) break;
       visited += visitAll(received.message, visit);
     }

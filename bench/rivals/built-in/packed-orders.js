@@ -3,7 +3,7 @@ import { numberFields, payloadBytes } from '../../harness/traffic.js';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
-/** Numbers that an order of 64 bytes takes: its fields in the order of traffic.js. */
+/** Numbers that an order of 64 bytes takes: its fields, in the sequence of traffic.js. */
 export const NUMBERS = 9;
 
 /** @param {number} recordBytes @returns {number} numbers that an order takes, its payload included */
@@ -131,7 +131,7 @@ class PackedOrders {
   }
 }
 
-/** The same as PackedOrders, for records of 8 bytes. */
+/** A view like PackedOrders, of an order of 8 bytes. */
 class SmallOrders {
   /** @type {ArrayLike<number>} */
   values = [];

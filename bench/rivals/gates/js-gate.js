@@ -77,7 +77,7 @@ export class JsGate {
   }
 
   /**
-   * Uses `then` with both outcomes, because catching a rejection costs more.
+   * Gives `then` a function for each outcome, because catching a rejection costs more.
    * @param {Order} order
    * @returns {Promise<Outcome>}
    */

@@ -49,7 +49,7 @@ async function ready(server) {
     while (!printed.includes(READY)) printed += (await once(server.stdout, 'data', { signal }))[0];
   })();
   await Promise.race([told, gone]);
-  gone.catch(() => {}); // it ends later
+  gone.catch(() => {}); // the server ends later, when it is stopped
   server.stdout.resume();
 }
 

@@ -4,8 +4,8 @@
  * It is set up as in its README for bursts: a `reservoir` that is refreshed every second, no `minTime` and no
  * `maxConcurrent`, which would delay jobs. It has no call that only decides and charges: `schedule` of a job that does
  * nothing is its cheapest call. Each step of a job goes through a store that yields to the event loop by a timer, so
- * one job takes milliseconds of little work. With many jobs in flight some of that waiting overlaps: both are measured.
- * Callbacks (`submit`) take the same path.
+ * one job takes milliseconds of little work. With many jobs in flight some of that waiting overlaps, so the cases have
+ * one job in flight or many. Callbacks (`submit`) take the same path.
  */
 import Bottleneck from 'bottleneck';
 import { PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

@@ -15,7 +15,7 @@ const order = /** @type {Order} */ (view);
 
 /**
  * @param {Float64Array | number[]} task
- * @returns a report of the received orders, if this was the last one
+ * @returns a report of the received orders, if the task contains the last order of a phase; otherwise undefined
  */
 export function handle(task) {
   report = undefined;

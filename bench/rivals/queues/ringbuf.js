@@ -1,10 +1,10 @@
 /**
  * ringbuf.js: a ring of numbers in a SharedArrayBuffer for one producer and one consumer, without wake-ups.
  *
- * Several producers need a ring each, and the consumer reads all of them: the capacity is divided. An order is nine
+ * Several producers need a ring each, and the consumer reads all of them, so they divide the capacity. An order is nine
  * elements of a Float64Array ring. `writeCallbackWithOffset` writes them in place, without a copy and without garbage,
  * after `availableWrite()` has reported room for all of them (as in the package's ParameterWriter, because a push may
- * be partial). The length of a ring is a whole number of orders, so no order is split. There is no such form for
+ * be partial). The length of a ring is a whole number of orders, so no order is split. There is no in-place form for
  * reading: `pop` copies into one array that is reused. The consumer polls in every turn of its event loop.
  */
 import { RingBuffer } from 'ringbuf.js';

@@ -1,7 +1,7 @@
 /**
  * shared-memory-disruptor: the LMAX Disruptor in C++ over POSIX shared memory, for threads and processes.
  *
- * It is used by its synchronous calls: the promises of the others go through libuv's thread pool and are several times
+ * It is used by its synchronous calls: its asynchronous calls go through libuv's thread pool and are several times
  * slower. A record of 56 bytes is one element; a batch is claimed at once (`produceClaimManySync`) and committed at
  * once. `spin` is off, so a call returns if the ring is full, or if a commit must wait for another producer's commit
  * (elements are committed in the order of their claims). Such a commit is tried again, after a number of tries with a
@@ -64,7 +64,7 @@ export function connect(producers) {
 export function openInlet(name) {
   const ring = open(name, NO_CONSUMER);
   const neverWoken = new Int32Array(new SharedArrayBuffer(4));
-  /** @type {DataView | undefined} of the whole ring: all its buffers are slices of one */
+  /** @type {DataView | undefined} a view of the whole ring: all buffers of the ring are slices of one */
   let bytes;
 
   function commit() {

@@ -5,8 +5,8 @@
  * boundaries. base64 takes less time than JSON or numbers with commas. An order is 57 bytes (one is unused), so it
  * becomes 76 characters without padding, and any run of orders is decoded at once. A batch is one write. The producer
  * writes until `write` returns false, then waits for 'drain', as for any stream. The package copies many writes
- * together, in the next turn of the event loop (`sync: true` would copy each at once, with some ten Atomics calls). The
- * buffer has room for as many orders as the other rivals may have in flight.
+ * together, in the next turn of the event loop (`sync: true` would copy each at once, with about ten Atomics calls).
+ * The buffer has room for as many orders as the other rivals may have in flight.
  */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -16,7 +16,7 @@ await caller.check(callsInAll);
 await caller.close?.();
 parentPort?.postMessage(phase);
 
-/** @param {number} durationMs of timed turns */
+/** @param {number} durationMs the least sum of the times of all turns, if the rests are not too long */
 async function callFor(durationMs) {
   const giveUpAt = performance.now() + durationMs * REST_FACTOR;
   let calls = 0;

@@ -22,7 +22,7 @@ class alignas(sluice::kCacheLine) CoreRing {
   CoreRing& operator=(const CoreRing&) = delete;
   ~CoreRing() { ::operator delete(memory_, kAlignment); }
 
-  // Returns how many items it took, from the front.
+  // Pushes as many items as there is room for, from the front of `items`. Returns how many.
   std::uint32_t push(const Item* items, std::uint32_t count) noexcept {
     const auto claim = ring_.claim(count);
     sluice::Ring<>::Cursor at(ring_, claim.position);
@@ -33,7 +33,7 @@ class alignas(sluice::kCacheLine) CoreRing {
     return claim.count;
   }
 
-  // Visits published items, up to a batch, and returns how many.
+  // Visits up to kBatch published items, and returns how many.
   template <class Visit>
   std::uint32_t drain(Visit&& visit) noexcept {
     sluice::Ring<>::Cursor at(ring_, ring_.head());

@@ -32,8 +32,8 @@ struct Item {
 inline constexpr unsigned kProducersMax = 8;
 
 // Checks each item that comes out: none may be lost, duplicated, altered, or out of its producer's order. The consumer
-// writes it for every item, so it has its own cache lines. In a line with words that producers read, it would slow the
-// producers down.
+// writes this object for every item, so it has its own cache lines: on a cache line with words that producers read, the
+// writes would slow the producers down.
 class alignas(sluice::kCacheLine) Audit {
  public:
   template <std::size_t Bytes>

@@ -20,7 +20,10 @@ export async function measureRing({ ring, bytes, batch, producers, measuredMs })
   return (await answer(run([ring, bytes, batch, 'threads', producers, measuredMs]))).perSecond;
 }
 
-/** Items of the two runs. The difference of their counts leaves out the start and the end of the program. */
+/**
+ * The numbers of items of two runs. The difference of the two runs' instruction counts leaves out the start and the end
+ * of the program.
+ */
 const FEW = 64_000;
 const MANY = 128_000;
 

@@ -46,7 +46,7 @@ class MutexDeque {
   alignas(kLine) std::mutex mutex_;
   std::deque<Item> items_;
   alignas(kLine) std::atomic<std::uint64_t> depth_{0};
-  alignas(kLine) std::deque<Item> taken_;  // the consumer's own
+  alignas(kLine) std::deque<Item> taken_;  // only the consumer uses it
   std::uint64_t capacity_;
 };
 

@@ -30,7 +30,7 @@ class PerSlotRelease {
         // Relaxed: a claim publishes nothing; the sequences do.
         if (tail_.compare_exchange_weak(position, position + want, std::memory_order_relaxed)) break;
       } else if (ahead > 0) {
-        position = tail_.load(std::memory_order_relaxed);  // others have claimed it
+        position = tail_.load(std::memory_order_relaxed);  // other threads have claimed these slots
       } else if (want > 1) {
         want /= 2;  // there is less room
       } else {
@@ -73,7 +73,7 @@ class PerSlotRelease {
   };
 
   alignas(kLine) std::atomic<std::uint64_t> tail_{0};
-  alignas(kLine) std::uint64_t head_ = 0;  // the consumer's own
+  alignas(kLine) std::uint64_t head_ = 0;  // only the consumer uses it
   alignas(kLine) std::unique_ptr<Slot[]> slots_;
   std::uint64_t mask_;
 };

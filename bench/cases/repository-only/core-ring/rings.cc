@@ -4,9 +4,9 @@
 //     producer threads push for that time; prints {"perSecond": ...}: items that the consumer has finished
 //   rings <core|per-slot|mutex> <8|64> <batch> alone <items>
 //     one thread pushes and drains in turn: for counting instructions
-// The consumer has its own processor and spins; producers share the others. A producer that finds the ring full sleeps
-// for 100 us, in which the consumer cannot empty the ring. The exit code is 1 if an item was lost, duplicated, altered
-// or out of order.
+// The consumer has its own processor and spins; the producers share the other processors. A producer that finds the
+// ring full sleeps for 100 us, in which the consumer cannot empty the ring. The exit code is 1 if an item was lost,
+// duplicated, altered or out of order.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -36,9 +36,9 @@ constexpr std::uint32_t kBatchMax = 64;
 struct Settings {
   std::uint32_t batch;
   bool alone;
-  unsigned producers;     // with threads
-  unsigned milliseconds;  // with threads
-  std::uint64_t items;    // alone
+  unsigned producers;     // only for `threads`
+  unsigned milliseconds;  // only for `threads`
+  std::uint64_t items;    // only for `alone`
 };
 
 template <std::size_t Bytes>

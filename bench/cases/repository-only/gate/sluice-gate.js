@@ -72,7 +72,8 @@ function open(gate, outcome, identified) {
     calls: orders.length,
     turn() {
       for (const order of orders) {
-        if (identified) order.orderId += orders.length; // an earlier id would get its earlier answer
+        // for an id that was used before, the gate returns its earlier answer
+        if (identified) order.orderId += orders.length;
         if (gate.admit(order).outcome === outcome) counted++;
       }
     },

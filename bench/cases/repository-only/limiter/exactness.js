@@ -60,7 +60,8 @@ export async function worstSecond(name, pattern) {
 }
 
 /**
- * Returns bursts of 1 to 40 at random times, four times the limit on average, and the same for all limiters.
+ * Returns bursts of 1 to 40 requests at random times, on average four times as many requests as the limit. All limiters
+ * get the same bursts, because the seed determines them.
  * @param {number} seed
  * @param {number} lengthMs
  * @returns {Pattern}

@@ -1,6 +1,6 @@
 /**
- * The compared limiters, each in its best form for one question: may this key have one more? Each function makes a
- * limiter that allows each key `limit` requests in a window, and has room for `keys` keys.
+ * The compared limiters, each in its best form for one question: may this key have one more request? Each function
+ * makes a limiter that allows each key `limit` requests in a window, and has room for `keys` keys.
  */
 import { createRequire } from 'node:module';
 import Bottleneck from 'bottleneck';
@@ -51,7 +51,7 @@ export const limiters = {
     store.init(/** @type {import('express-rate-limit').Options} */ ({ windowMs }));
     return { ask: async (key) => (await store.increment(key)).totalHits <= limit };
   },
-  // Likewise only the store. Without a cache of `keys` entries it would forget all keys but 5,000.
+  // Also only the store of its package. With its default cache it would forget all keys but 5,000.
   '@fastify/rate-limit': ({ limit, windowMs, keys }) => {
     const store = new LocalStore(false, false, keys);
     let count = 0;
@@ -65,8 +65,8 @@ export const limiters = {
       },
     };
   },
-  // bottleneck schedules work: a job that does not run at once waits, or is dropped, even if it came together with
-  // others.
+  // bottleneck schedules jobs. A job that cannot run at once is dropped, because `highWater` is 0; with `delays` it
+  // waits.
   bottleneck: ({ limit, windowMs, delays = false }) => {
     const group = new Bottleneck.Group({
       reservoir: limit,
@@ -102,5 +102,5 @@ export function limiterNamed(name) {
   return make;
 }
 
-/** Returns keys as a service has them: users. @param {number} count */
+/** Returns keys such as a service has: names of users. @param {number} count */
 export const keysOf = (count) => Array.from({ length: count }, (_, i) => `user-${i}-of-the-bench`);

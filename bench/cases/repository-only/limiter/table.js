@@ -41,7 +41,7 @@ const guard = new IdleGuard(
 );
 const say = (/** @type {string} */ text) => process.stderr.write(`${text}\n`);
 
-/** Measures alternately, round by round, so that other work of the machine affects all of them. */
+/** Measures all limiters in each round, one after the other, so that other work of the machine affects all of them. */
 async function costs() {
   /** @type {Record<'allows' | 'refuses', Map<string, number[]>>} */
   const samples = {

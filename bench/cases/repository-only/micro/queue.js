@@ -1,4 +1,4 @@
-/** `npm run bench:micro`: benny's suite of push and drain in one thread, every rival. */
+/** `npm run bench:micro`: benny's suite of push and drain of every rival, in one thread. */
 import benny from 'benny';
 import { CAPACITY, load } from '../../../harness/rival.js';
 import { OrderSource } from '../../../harness/traffic.js';

@@ -88,7 +88,7 @@ export const group = {
 };
 
 /**
- * A rival that fits the harness of all queues.
+ * A rival that is measured as the rivals of the group throughput are.
  * @param {string} subject
  * @param {Found} found
  * @returns {Rival}

@@ -1,7 +1,8 @@
 /**
  * `npm run bench:stock -- [--rounds N] [--quick]` measures a hot item in one shard, and split over several (`shards`),
- * while 1, 2 and 4 workers reserve one unit and cancel it again, as fast as they can. Each round measures all forms in
- * turn. It prints a Markdown table of medians (min to max), and of each form's ratio to one shard in the same round.
+ * while 1, 2 and 4 workers reserve one unit and cancel it again, as fast as they can. Each round measures every number
+ * of workers with every number of shards. The program prints a Markdown table of medians (min to max) of the rates, and
+ * of each rate's ratio to the rate with one shard in the same round.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';

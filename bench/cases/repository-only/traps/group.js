@@ -82,7 +82,7 @@ export const group = {
 };
 
 /**
- * A trap measures both sides at once: the first case runs the trap, and the second uses the other half of the result.
+ * A trap measures both sides at once: the naive case runs the trap, and sluice's case uses the rest of its result.
  * @param {string} trap
  * @param {TrapFigure[]} figures
  */

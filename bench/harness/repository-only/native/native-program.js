@@ -72,7 +72,7 @@ export async function answer(running) {
 
 /**
  * Makes a copy of core/base/atomics.h that does not keep words of different threads apart, in a directory that the
- * compiler must search first (`-I`). With it, every header of the core is laid out without padding.
+ * compiler must search first (`-I`). With it, no object of the core has padding.
  */
 export async function withoutPadding() {
   const header = await readFile(`${native}/core/base/atomics.h`, 'utf8');
