@@ -4,7 +4,8 @@ import { monotonicMs } from './clock.js';
 import { BadOrder, parseOrder } from './order-schema.js';
 
 /**
- * One line of the server's own book, kept apart from sluice's so that the two can be compared.
+ * An entry of the server's own book, which the server keeps apart from the ledger, so that the verdicts can compare
+ * the two.
  * @typedef {object} AdmittedOrder
  * @property {string} reservation
  * @property {number} id

@@ -6,7 +6,7 @@ import { Order } from './order-schema.js';
 import { Payments } from './payments.js';
 
 /**
- * One line of the cashier's book.
+ * An entry of the cashier's book.
  * @typedef {object} HandledOrder
  * @property {string} reservation
  * @property {number} id

@@ -9,10 +9,10 @@ import { Shoppers } from './shoppers.js';
  * @property {string} url
  * @property {number} requests     of the whole sale
  * @property {number} users
- * @property {number} share        this thread takes every `shares`-th visit, beginning with this one
+ * @property {number} share        this thread takes every `shares`-th visit, beginning with number `share`
  * @property {number} shares
  * @property {number} connections  of this thread
- * @property {number} deadlineMs   from now
+ * @property {number} deadlineMs   from the start of this thread
  */
 
 if (parentPort === null) throw new Error('load.js runs as a worker thread: start main.js');

@@ -10,7 +10,7 @@
  */
 
 /**
- * Exact, by nearest rank.
+ * Computes exact percentiles, by nearest rank.
  * @param {Float64Array} samples
  * @returns {Percentiles | null} null without samples
  */

@@ -96,7 +96,7 @@ function latency(name, figures) {
 }
 
 /**
- * Rows of text: the first column to the left, the others to the right.
+ * Returns rows of text, with the first column aligned to the left and the others to the right.
  * @param {string[]} head
  * @param {string[][]} rows
  */
@@ -109,7 +109,7 @@ function table(head, rows) {
 }
 
 /**
- * Two lists side by side.
+ * Returns the rows of two lists side by side.
  * @param {string[][]} left
  * @param {string[][]} right
  */

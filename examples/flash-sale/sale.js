@@ -6,7 +6,7 @@ import { Order } from './order-schema.js';
 /** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
 const QUEUE_CAPACITY = 32;
 
-/** A client that gets no answer within this time may assume that its order is void. */
+/** If the cashier has not decided an admitted order within this time, the ledger takes the units back. */
 const HOLD_MS = 30_000;
 
 /** The fewest users and ids to remember, for the unknown clients of --serve. */

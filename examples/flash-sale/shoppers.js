@@ -22,7 +22,7 @@ import { Tally } from './tally.js';
  * @typedef {object} Problem
  * @property {string} what
  * @property {number} times
- * @property {string} heard  the first time
+ * @property {string} heard  what was heard the first time
  */
 
 /**
@@ -50,7 +50,7 @@ export class Shoppers {
 
   #wake = () => {};
 
-  /** @type {string | undefined} why */
+  /** @type {string | undefined} the reason that was given to stop() */
   #stopped;
 
   #byStatus = new Tally();

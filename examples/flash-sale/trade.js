@@ -13,8 +13,8 @@ import { showProgress } from './progress.js';
  */
 
 /**
- * Runs the sale between opening and closing: the built-in load, or requests from outside, or first one and then the
- * other.
+ * Runs the sale between opening and closing: the built-in load, or requests from outside, or first the load and then
+ * requests from outside.
  * @param {OpenSale} sale
  * @returns {Promise<import('./load-threads.js').Findings | undefined>} undefined without built-in load
  */
