@@ -1,6 +1,6 @@
 // Compiles lib/ to dist/ with tsc. With --if-stale it does so only if lib/ or dist/ has changed since the last run.
-// dist/ exists all the time, and each of its files is complete: tsc writes into another directory, and then each
-// changed file is renamed into dist/. A test or a server that runs meanwhile finds no file missing.
+// During a build dist/ stays in place, and each of its files is complete: tsc writes into another directory, and then
+// each changed file is renamed into dist/. A test or a server that runs meanwhile finds no file of it missing.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-// The official Node.js binaries for Linux need these versions themselves, so every machine that runs Node.js has at
-// least these.
+// The official Node.js binaries for Linux need these versions themselves, so every machine that runs such a binary has
+// at least these.
 const symbolFloors = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const exportedSymbols = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];

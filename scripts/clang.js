@@ -9,7 +9,7 @@ import { join } from 'node:path';
 const version = '14';
 
 /**
- * Returns the command of the tool. If the tool is not installed, it ends the process: with a message on a developer's
+ * Returns the command of the tool. Ends the process if the tool is not installed: with a message on a developer's
  * machine, with an error in CI.
  * @param {'clang-format' | 'clang-tidy' | 'clang++'} tool
  */

@@ -1,5 +1,5 @@
 // Checks whether the addon that lib/ would load was built from the current C++ sources. Run as a program, with the
-// argument Release or Debug, it records that this build was made from them.
+// argument Release or Debug, it records that this build was made from the current sources.
 
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -114,7 +114,7 @@ const longer = {
   'lib/queue/producer.ts': { lines: 359, why: 'the one class has every way to push' },
 };
 
-/** Numbers of general use: powers of ten, and a minute, an hour and a day in milliseconds. */
+/** Numbers of general use, which may be in any file: powers of ten, and a minute, an hour and a day in milliseconds. */
 const units = new Set([10_000, 100_000, 1_000_000, 60_000, 3_600_000, 86_400_000]);
 /** Numbers that are also in the contract, with another meaning. @type {Record<string, readonly number[]>} */
 const namesakes = {
@@ -192,7 +192,8 @@ export const rules = {
 
   *columns(tree) {
     for (const [file, text] of tree) {
-      // Biome limits code. The lines of code that it leaves wider contain texts, which it does not break.
+      // In JavaScript and TypeScript this rule looks at comments only. Biome limits code, except lines whose texts it
+      // cannot break.
       const counts = /\.[mc]?[jt]s$/.test(file) ? /^\s*(\*|\/[/*])|[;{},)] \/\/ / : /^[^|]/;
       for (const [index, line] of text.split('\n').entries()) {
         if ([...line].length > columns && counts.test(line)) {
