@@ -79,15 +79,15 @@ describe('addressKey', () => {
     expect(addressKey(text)).toBe(text);
   });
 
-  it('bounds such a text, so that a limiter takes every key that it makes', () => {
+  it('bounds the length of a text that is no address, so that a limiter takes every key that it makes', () => {
     expect(addressKey('x'.repeat(100_000))).toBe('x'.repeat(256));
     expect(addressKey(`${'['.repeat(50_000)}]:1`)).toHaveLength(256);
     expect(addressKey(`fe80::1%${'z'.repeat(10_000)}`)).toBe('fe80:0:0:0:0:0:0:0/56');
     expect(addressKey(undefined)).toBe('');
   });
 
-  it('reads such a text once, wherever zones could begin in it', { timeout: 10_000 }, () => {
-    // Reading on to the end from each percent sign took a minute.
+  it('reads a text that is no address once, wherever zones could begin in it', { timeout: 10_000 }, () => {
+    // A version that read on to the end from each percent sign took a minute.
     for (const end of ['\n', '\u2028', '']) {
       expect(addressKey('%'.repeat(200_000) + end)).toBe('%'.repeat(256));
     }
@@ -119,7 +119,7 @@ describe('what an operator does to a key by its address', () => {
     expect(await ask({ host: '::1', port })).toBe(200);
   });
 
-  it('reaches one whose key a function makes of an address', async () => {
+  it('reaches a client whose key a function makes of an address', async () => {
     const limiter = one();
     const key = ({ headers }: IncomingMessage): Key => addressKey(headers['x-forwarded-for']?.toString());
     const port = await serve({ limiter, key });

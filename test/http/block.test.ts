@@ -76,7 +76,7 @@ describe.each(Object.entries(frameworks))('block: %s', (_name, start) => {
     expect(await dry.statuses(1)).toEqual([200]);
   });
 
-  it('blocks a key of all plans', async () => {
+  it('blocks a key in all plans', async () => {
     const keys = { max: 9 };
     const of = (burst: number) => Limiter.create({ tokenBucket: { ratePerSecond: 1, burst }, keys });
     const plans = [of(1), of(1_000)];

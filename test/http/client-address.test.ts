@@ -28,7 +28,7 @@ describe('trustedProxies', () => {
     return (forwarded?: string) => ask({ port }, forwarded);
   };
 
-  it('by ranges: the first from the right that is no proxy of one’s own', async () => {
+  it('by ranges: the key is the first address from the right that is not trusted', async () => {
     const status = await asks(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32']);
     expect(await status('6.6.6.6, 1.1.1.1, 10.1.2.3, 2001:db8:ffff::1')).toBe(200);
     expect(await status('1.1.1.1')).toBe(429);
@@ -46,7 +46,7 @@ describe('trustedProxies', () => {
     expect([await none('1.1.1.1'), await none('2.2.2.2')]).toEqual([200, 429]);
   });
 
-  it('by ranges: the outermost proxy where all are proxies, or one says nothing', async () => {
+  it('by ranges: the key is the outermost proxy where all are proxies, or an entry is empty or unknown', async () => {
     const status = await asks(['loopback', 'private']);
     expect([await status('192.168.1.1, 10.0.0.1'), await status('192.168.1.1')]).toEqual([200, 429]);
     expect([await status(), await status('')]).toEqual([200, 429]);
@@ -152,7 +152,7 @@ describe('the client’s address, as a framework has it,', () => {
       expect(await ask({ port }, '6.6.6.6, 1.1.1.1')).toBe(429);
     });
 
-    it('is the peer unless it trusts proxies', async () => {
+    it('is the peer’s, unless the framework trusts proxies', async () => {
       const port = await start({ limiter: one() }, false);
       expect([await ask({ port }, '1.1.1.1'), await ask({ port }, '2.2.2.2')]).toEqual([200, 429]);
     });
@@ -186,7 +186,7 @@ describe('a server on a unix socket', () => {
     ]).toEqual([200, 429]);
   });
 
-  it('does not take a connection that is gone for its proxy', async () => {
+  it('does not take a connection that is gone for a proxy', async () => {
     const limiter = one();
     const limited = limit({ limiter, trustedProxies: ['loopback', '127.0.0.1'] });
     const passed: unknown[] = [];
@@ -205,8 +205,8 @@ describe('a server on a unix socket', () => {
     expect(passed).toEqual(['1.1.1.1']);
   });
 
-  it('does not take one for its proxy that was reset before it was looked at', () => {
-    // The kernel shows such a socket so: it has no peer any more, and is not destroyed yet.
+  it('does not take a connection that was reset before it was looked at for a proxy', () => {
+    // The socket of such a connection has no peer any more, and is not destroyed yet.
     const socket = { destroyed: false, remoteAddress: undefined, localAddress: '127.0.0.1' };
     const headers = { 'x-forwarded-for': '1.1.1.1' };
     expect(clientAddress(mistyped({ socket, headers }), () => true)).toBe('');
@@ -214,7 +214,7 @@ describe('a server on a unix socket', () => {
     expect(clientAddress(mistyped({ socket: unix, headers }), () => true)).toBe('1.1.1.1');
   });
 
-  it('is not reported of a connection that is gone', () => {
+  it('reports no missing address for a connection that is gone', () => {
     const told: unknown[] = [];
     const listener = (message: unknown) => told.push(message);
     subscribe('sluice:http:no-address', listener);

@@ -76,7 +76,7 @@ describe('limit on raw connections', () => {
       const server = createServer((request, response) =>
         limited(request, response, () => setTimeout(() => response.end('late'), 20)),
       );
-      // By default, Node.js hangs up on a client that has ended its side.
+      // By default, Node.js closes the connection of a client that has ended its side.
       Object.assign(server, { httpAllowHalfOpen: answered });
       const running = await listening(server);
       closing.push(running);

@@ -64,7 +64,8 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     await waiting(1);
     const second = ask();
     await waiting(2);
-    expect((await ask()).status).toBe(429); // the third would have to wait for six seconds
+    // two are waiting, and the third would have to wait for six seconds
+    expect((await ask()).status).toBe(429);
     clock.advance(2_000);
     expect((await served).status).toBe(200);
     clock.advance(2_000);
@@ -86,7 +87,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 1 });
   });
 
-  it('takes a client that goes away out of the line, and charges it nothing', async () => {
+  it('removes the waiter of a client that goes away, and charges the client nothing', async () => {
     const { limiter, handled, ask, waiting, clock } = await serve({});
     await ask();
     await ask();

@@ -24,8 +24,8 @@ const exchange = () => {
   return { request, response: new ServerResponse(request) };
 };
 
-describe('gives back its charge', () => {
-  it('where the request takes no rateLimit', () => {
+describe('a failed decision gives back', () => {
+  it('its charge, where the request takes no rateLimit', () => {
     const limiter = made();
     const { request, response } = exchange();
     Object.defineProperty(request, 'rateLimit', { value: 'of another middleware' });
@@ -35,7 +35,7 @@ describe('gives back its charge', () => {
     untouched(limiter);
   });
 
-  it('where the state of a Koa context is frozen', async () => {
+  it('its charge, where the state of a Koa context is frozen', async () => {
     const limiter = made();
     const { request, response } = exchange();
     const context = {
@@ -50,7 +50,7 @@ describe('gives back its charge', () => {
     untouched(limiter);
   });
 
-  it('to all plans, where one of them was disposed of', async () => {
+  it('its charge to all plans, where one of them was disposed of', async () => {
     const [chosen, other, disposed] = [made(), made(), made()];
     disposed[Symbol.dispose]();
     const options = { limiter: () => chosen, plans: [chosen, other, disposed] };
@@ -61,8 +61,8 @@ describe('gives back its charge', () => {
   });
 });
 
-describe('gives back its place in flight', () => {
-  it('where a field cannot be set', () => {
+describe('a failed decision gives back its place in flight', () => {
+  it('when the response is closed, where a field cannot be set', () => {
     const limiter = made();
     const { request, response } = exchange();
     response.setHeader = () => {

@@ -31,20 +31,23 @@ describe.each([
   ['fetchLimit', (options: object) => fetchLimit(() => new Response(), options)],
   ['honoLimit', (options: object) => honoLimit(options)],
 ])('the options of %s', (where, act) => {
-  it.each(['trustedProxies', 'ipv6Prefix'])('are not those of a socket: %s', (name) => {
+  it.each(['trustedProxies', 'ipv6Prefix'])('do not include %s, which needs a socket', (name) => {
     const error = thrown(() => act({ [name]: 64 }));
     expectError(error, 'ERR_SLUICE_OPTION', TypeError);
     expect(error.message).toContain(`${where}: unknown option "${name}"`);
   });
 
-  it.each(['', ' ', 'x y', 'x\n', 'ü', 'a:b'])('have no header that no request can have: %j', (header) => {
-    const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 4 } });
-    expectError(
-      thrown(() => act({ limiter, key: { header } })),
-      'ERR_SLUICE_OPTION',
-      TypeError,
-    );
-  });
+  it.each(['', ' ', 'x y', 'x\n', 'ü', 'a:b'])(
+    'refuse the name of a header that no request can have: %j',
+    (header) => {
+      const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 4 } });
+      expectError(
+        thrown(() => act({ limiter, key: { header } })),
+        'ERR_SLUICE_OPTION',
+        TypeError,
+      );
+    },
+  );
 });
 
 describe('a response that holds nothing', () => {
@@ -97,7 +100,7 @@ describe('a response that holds nothing', () => {
     expect([...none.headers]).toEqual([]);
   });
 
-  it('is not so if its status decides what stays charged', async () => {
+  it('is wrapped if its status decides what stays charged', async () => {
     const window = limiter();
     const handler = fetchLimit(() => new Response(chunks(3)), { limiter: window, count: 'failed' });
     const response = await handler(get());
@@ -118,7 +121,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.peek().remaining).toBe(5);
   });
 
-  it('gives it back when the body is cancelled, and cancels the handler’s', async () => {
+  it('gives the depth back when the body is cancelled, and cancels the handler’s', async () => {
     let cancelled: unknown;
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(10)),
@@ -143,13 +146,13 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
         return response;
       },
     ],
-  ])('gives it back when the handler answers with %s', async (_, answer) => {
+  ])('gives the depth back when the handler answers with %s', async (_, answer) => {
     const { limiter, handler } = limited(answer as () => Response);
     expect(await rejected(handler(get()))).toBeInstanceOf(TypeError);
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it.each([undefined, null, 5, {}])('takes %s of a handler for the mistake that it is', async (answer) => {
+  it.each([undefined, null, 5, {}])('refuses %s as the answer of a handler', async (answer) => {
     const { limiter, handler } = limited(mistyped(() => answer));
     const error = await rejected(handler(get()));
     expectError(error as Error, 'ERR_SLUICE_OPTION', TypeError);
@@ -163,7 +166,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('gives it back when the body fails', async () => {
+  it('gives the depth back when the body fails', async () => {
     const body = new ReadableStream({
       pull() {
         throw new Error('body');
@@ -175,7 +178,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('gives it back when the handler throws, and throws the same', async () => {
+  it('gives the depth back when the handler throws, and throws the same', async () => {
     const { limiter, handler } = limited(() => {
       throw new Error('handler');
     });
@@ -183,7 +186,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('gives it back when there is no body, or the body will not be read', async () => {
+  it('gives the depth back when there is no body, or the body will not be read', async () => {
     const { limiter, handler } = limited(() => new Response(null, { status: 204 }));
     expect((await handler(get())).status).toBe(204);
     expect(limiter.stats().inFlight).toBe(0);
@@ -192,7 +195,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(other.stats().inFlight).toBe(0);
   });
 
-  it('gives it back once when the request is aborted, before or while it is handled', async () => {
+  it('gives the depth back once when the request is aborted, before or while it is handled', async () => {
     const controller = new AbortController();
     const { limiter, handler } = limited(() => new Response(chunks(1_000)));
     limiter.allow(undefined, 2);

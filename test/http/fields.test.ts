@@ -46,7 +46,7 @@ describe.each(['draft-10', 'draft-8'] as const)('%s', (form) => {
     expect(items(fields['RateLimit'])[2]).toEqual(['window-2', { r: 3, t: 9 }]);
   });
 
-  it('gives two limiters of one name different names, and so the tiers of one limiter', () => {
+  it('gives different names to two limiters of one name, and to the tiers of one limiter', () => {
     const told = { name: 'per user', quotas: [bucket, window] };
     const fields = response([form], told, told);
     expect(items(fields['RateLimit']).map(([name]) => name)).toEqual([
@@ -128,7 +128,7 @@ describe('draft-7, draft-6 and legacy, which have room for one quota,', () => {
       expect(told(form, quotas(depth), quotas(bucket)).figures).toEqual([20, 15, 1]);
     });
 
-    it('show a refusal that is on the response already', () => {
+    it('keep a refusal that is on the response already', () => {
       const fields = response([form], quotas(refused));
       fields['Retry-After'] = '9';
       const empty = { ...bucket, remaining: 0 };
@@ -170,7 +170,7 @@ describe('the options', () => {
     expect(error.message).toMatch(text);
   };
 
-  it('name forms that exist', () => {
+  it('refuse forms that do not exist', () => {
     bad({ headers: 'draft-9' }, RangeError, /^limit: headers: expected true, false, draft-10, .*"draft-9"$/);
     bad({ headers: 7 }, TypeError, /^limit: headers/);
     bad({ headers: [] }, RangeError, /^limit: headers/);

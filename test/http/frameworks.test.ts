@@ -29,7 +29,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     closing.push(running);
     return running;
   };
-  it('answers what passes, and 429 with Retry-After in whole seconds what does not', async () => {
+  it('answers a request that passes, and refuses another with 429 and Retry-After in whole seconds', async () => {
     const { url } = await serve({ limiter: Limiter.create(bucket(2)) });
     for (const remaining of [1, 0]) {
       const response = await fetch(url);
@@ -47,7 +47,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(Object.fromEntries(parameters)).toMatchObject({ r: 0, t: 10 });
   });
 
-  it('answers 413 without Retry-After what can never pass, and charges nothing for a cost of 0', async () => {
+  it('answers 413 without Retry-After to a cost that can never pass, and charges nothing for a cost of 0', async () => {
     const costs = [3, 0, 2, 0, 1];
     const { url } = await serve({ limiter: Limiter.create(bucket(2)), cost: () => costs.shift() ?? 1 });
     const told: unknown[] = [];
@@ -111,7 +111,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     await until(() => limiter.stats().inFlight === 0);
   });
 
-  it('tells long keys of a header apart like short ones, and fails at none', async () => {
+  it('distinguishes long keys of a header like short ones, and fails for none', async () => {
     const limiter = Limiter.create({ ...bucket(1), keys: { max: 10 } });
     const { url } = await serve({ limiter, key: { header: 'x-user' } });
     const status = async (user: string) => {

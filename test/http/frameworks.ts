@@ -22,8 +22,8 @@ export type SharedOptions = Omit<FetchLimitOptions<unknown>, 'count' | 'finalCos
   refuse?: (info: RefusalInfo, ...rest: unknown[]) => never;
 };
 /**
- * Answers a request that passed, after its body has been read. It may take a while, and may fail. `rateLimits`: what
- * the limiters have decided.
+ * Answers a request that passed, after its body has been read. The function may take a while, and may fail.
+ * `rateLimits`: what the limiters have decided.
  */
 export type Answer = (path: string, rateLimits: unknown) => Promise<{ status: number; body: string }>;
 /** The property of a framework's request that a limit sets for handlers. */
@@ -45,7 +45,7 @@ export async function listening(server: NetServer & { closeAllConnections?(): vo
     close: async () => {
       const closed = once(server, 'close');
       server.close();
-      server.closeAllConnections?.(); // a server of HTTP/2 has none
+      server.closeAllConnections?.(); // a server of HTTP/2 has no such method
       await closed;
     },
   };
@@ -71,7 +71,7 @@ async function answered(request: IncomingMessage, limited: Limited, answer: Answ
  */
 export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
 
-/** Makes one middleware for each options object. The same object gets the same middleware. */
+/** Makes one middleware for each options object. An object that is given several times gets one middleware. */
 function madeOnce<Middleware>(
   make: (options: SharedOptions) => Middleware,
   first: SharedOptions,

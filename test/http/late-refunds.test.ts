@@ -10,7 +10,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
-/** Each allows five requests in a second. The depth shows when requests have ended. */
+/** Each tier allows five requests in a second. */
 const tiers: Record<string, LimiterOptions> = {
   'an exact window': { slidingWindow: { limit: 5, windowMs: 1_000, exact: true } },
   'a window': { slidingWindow: { limit: 5, windowMs: 1_000 } },
@@ -39,7 +39,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
         }
         return statuses;
       };
-      /** Starts five requests whose handlers are still at work. */
+      /** Starts five requests. The handler of each waits until its function in `slow` is called. */
       const open = async (controller = new AbortController()) => {
         const before = slow.length;
         const { signal } = controller;

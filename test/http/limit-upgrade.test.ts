@@ -50,7 +50,7 @@ describe('limitUpgrade', () => {
     await until(() => limiter.stats().inFlight === 0);
   });
 
-  it('does not ask about a connection that is gone', async () => {
+  it('does not ask the limiter about a connection that is gone', async () => {
     const limiter = bucket(1);
     const limited = limitUpgrade({ limiter });
     const server = createServer();

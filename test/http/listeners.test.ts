@@ -63,7 +63,7 @@ describe.each(Object.entries(frameworks))('listeners on a response: %s', (_name,
     expect(await listeners({ limiter: window() }, { limiter: following })).toEqual(await none());
   });
 
-  it('are the same for eleven limiters as for one', async () => {
+  it('are as many for eleven limiters as for one', async () => {
     const [finish = 0, close = 0, error, socket = 0] = await none();
     const one = [finish + 1, close + 1, error, socket + 1];
     const limiters = many(depth);

@@ -30,7 +30,7 @@ describe('the key by address', () => {
     expect([await ask('10.0.0.1'), await ask('10.0.0.2')]).toEqual([200, 429]);
   });
 
-  it('believes what the outermost proxy of its own wrote, and nothing before it', async () => {
+  it('believes what the outermost trusted proxy wrote, and nothing before it', async () => {
     const ask = asks((await serve({ limiter: keyed(), trustedProxies: 2 })).url);
     expect(await ask('1.1.1.1, 10.0.0.1, 10.9.9.9')).toBe(200);
     expect(await ask('2.2.2.2, 10.0.0.1, 10.9.9.9')).toBe(429);
@@ -132,7 +132,7 @@ describe('the header fields', () => {
     });
   });
 
-  it('say the partition as its documentation does', async () => {
+  it('show the partition as its documentation defines it', async () => {
     const limiter = Limiter.create({ ...Limiter.flashSale, keys: { max: 10 } });
     const { headers } = await fetch((await serve({ limiter, key: () => 42 })).url);
     const [, parameters] = parseList(headers.get('ratelimit') ?? '')[0] ?? [];
@@ -142,27 +142,30 @@ describe('the header fields', () => {
 });
 
 describe('count', () => {
-  it.each(['failed', 'successful'] as const)('of %s gives the others back', async (count) => {
-    const limiter = Limiter.create({
-      tokenBucket: { ratePerSecond: 1e-6, burst: 50 },
-      slidingWindow: { limit: 60, windowMs: 1_000 },
-      clock: new ManualClock(),
-    });
-    const { url } = await serve({ limiter, count, cost: 2 }, (request, response) => {
-      response.statusCode = Number(request.url?.slice(1));
-      response.end();
-    });
-    const counted = count === 'failed' ? [400, 404, 503] : [200, 204, 304, 399];
-    for (const status of [200, 204, 304, 399, 400, 404, 503]) {
-      await (await fetch(`${url}/${status}`)).arrayBuffer();
-    }
-    await until(() => limiter.peek().remaining === 50 - 2 * counted.length);
-  });
+  it.each(['failed', 'successful'] as const)(
+    'of the %s ones gives back the charges of all others',
+    async (count) => {
+      const limiter = Limiter.create({
+        tokenBucket: { ratePerSecond: 1e-6, burst: 50 },
+        slidingWindow: { limit: 60, windowMs: 1_000 },
+        clock: new ManualClock(),
+      });
+      const { url } = await serve({ limiter, count, cost: 2 }, (request, response) => {
+        response.statusCode = Number(request.url?.slice(1));
+        response.end();
+      });
+      const counted = count === 'failed' ? [400, 404, 503] : [200, 204, 304, 399];
+      for (const status of [200, 204, 304, 399, 400, 404, 503]) {
+        await (await fetch(`${url}/${status}`)).arrayBuffer();
+      }
+      await until(() => limiter.peek().remaining === 50 - 2 * counted.length);
+    },
+  );
 
-  it('gives back to a guest of the limiter what it had charged', async () => {
+  it('gives back to a guest what it was charged', async () => {
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 1e-6, burst: 2 },
-      keys: { max: 8 }, // one set of 16
+      keys: { max: 8 }, // the table is one set of 16 places
       clock: new ManualClock(),
     });
     for (let i = 0; i < 16; i++) limiter.allow(i);

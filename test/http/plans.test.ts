@@ -10,7 +10,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
-/** Limits for a minute. The depth shows when requests have ended. */
+/** Limits for a minute. made() adds a depth tier, whose depth is 0 when all requests have ended. */
 const kinds: Record<string, (limit: number) => LimiterOptions> = {
   'exact windows': (limit) => ({ slidingWindow: { limit, windowMs: 60_000, exact: true } }),
   windows: (limit) => ({ slidingWindow: { limit, windowMs: 60_000 } }),
@@ -60,7 +60,7 @@ describe.each(Object.entries(frameworks))('plans: %s', (_name, start) => {
     const { passed, change } = await serve({ plans: [free, pro], key: () => 'ann' });
     expect(await passed(5)).toBe(4);
     change(pro);
-    expect(await passed(8)).toBe(6); // 10 less the 4
+    expect(await passed(8)).toBe(6); // 10 less the 4 that were used
     change(free);
     expect(await passed(2)).toBe(0);
     change(pro);
@@ -82,7 +82,7 @@ describe.each(Object.entries(frameworks))('plans: %s', (_name, start) => {
     expect(await passed(3)).toBe(3);
     clock.advance(30_000); // the first two are a minute old
     change(free);
-    expect(await passed(5)).toBe(2); // the later three are younger; two of them fitted beside the first two
+    expect(await passed(5)).toBe(2); // two of the three younger requests found room in the free plan, too
   });
 
   it('of one key do not count for another', async () => {

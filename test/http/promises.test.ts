@@ -59,14 +59,14 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(handled).toBe(2);
   });
 
-  it('one that is decided by promises is decided once', async () => {
+  it('a request that is decided by promises is decided once', async () => {
     const limiter = Limiter.create(bucket(5));
     const running = await serve({ limiter, cost: async () => 2 }, { limiter, cost: async () => 2 });
     expect(await status(running)).toBe(200);
     expect(limiter.peek().remaining).toBe(3);
   });
 
-  it('answers an error, charging nothing, where a promise is rejected or of nothing usable', async () => {
+  it('answers an error, charging nothing, where a promise is rejected or resolves to nothing usable', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 50 }, keys: { max: 9 } });
     const failing = async (): Promise<never> => {
       throw new Error('option');

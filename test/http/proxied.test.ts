@@ -21,8 +21,8 @@ const handlers = {
   'a fetch handler': (url: string) => fetchLimit(() => fetch(url), { limiter: limiter() }),
 };
 
-// The headers of such responses are immutable, and the server's own class of responses keeps the headers that it is
-// given.
+// The headers of a response of `fetch` are immutable, and the class of responses of @hono/node-server keeps the headers
+// that it is given.
 it.each(Object.entries(handlers))(
   '%s answers with the fields of the limit and all others',
   async (_name, handler) => {

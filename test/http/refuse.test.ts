@@ -72,7 +72,7 @@ describe.each(Object.entries(frameworks))('refuse: %s', (name, start) => {
     expect(headers.get('ratelimit')).toBe('"buy";r=0;t=10');
   });
 
-  it('may answer when something else has', async () => {
+  it('may answer after it has waited for something else', async () => {
     const { status, headers, body } = await asked(start, { limiter: full() }, async (info, ...rest) => {
       await delay(2);
       return refuse(info, ...rest);

@@ -1,4 +1,4 @@
-/** Who is told of refusals. */
+/** Refusals are reported to a callback of the options and to a diagnostics channel. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
@@ -13,7 +13,7 @@ afterEach(() => {
   for (const [name, listener] of listeners.splice(0)) unsubscribe(name, listener);
   vi.restoreAllMocks();
 });
-/** What a channel is told. */
+/** Returns a list, to which each further message of a channel is added. */
 function heard<T>(name: string): T[] {
   const messages: T[] = [];
   const listener = (message: unknown): void => {

@@ -8,7 +8,7 @@ import { listening, type Running } from './frameworks.js';
 type App = (request: IncomingMessage, response: ServerResponse) => void;
 type Serve = (options: LimitOptions<IncomingMessage>, app?: App) => Promise<Running>;
 
-/** Returns a function that starts servers behind `limit`. Those are closed with `closing`. */
+/** Returns a function that starts servers behind `limit`, and adds each to `closing`. */
 export function serving(closing: ReturnType<typeof closedAfterEach>): Serve {
   return async (options, app = (_, response) => response.end('fine')) => {
     const limited = limit(options);

@@ -24,7 +24,7 @@ function hearFailures(): void {
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
-/** The depth shows when requests have ended. */
+/** Limits of ten requests. made() adds a depth tier, whose depth is 0 when all requests have ended. */
 const tiers = {
   bucket: { tokenBucket: { ratePerSecond: 1, burst: 10 } },
   window: { slidingWindow: { limit: 10, windowMs: 10_000 } },

@@ -153,7 +153,7 @@ describe('a limiter’s tiers, each by itself,', () => {
     });
   });
 
-  it('say so of a cost that does not fit what is left, too', async () => {
+  it('say so for a cost that exceeds what is left, too', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 10 }, ...used(50), clock });
     limiter.allow(undefined, 7);
     expect(await told(limiter, { cost: 5 })).toEqual({

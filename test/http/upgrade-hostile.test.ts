@@ -100,7 +100,7 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
   };
 
   it('answers a refusal as HTTP/1.1 says, and closes the connection', async () => {
-    fakeTimers(); // it is not cut off
+    fakeTimers(); // so the timer that cuts a client off cannot fire
     const { port, sockets } = await serve({ limiter: nothing(), problem: true });
     const [head = '', body = ''] = (await answerTo(port, handshake())).split('\r\n\r\n');
     const [line, ...fields] = head.split('\r\n');
