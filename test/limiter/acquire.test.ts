@@ -40,7 +40,7 @@ describe('Limiter.acquire', () => {
     limiter.allow();
     const before = timers();
     const waits = Array.from({ length: 200 }, () => limiter.acquire());
-    expect(timers()).toBeLessThan(before + 100); // the test runner has some of its own
+    expect(timers()).toBeLessThan(before + 100); // the test runner has some timers of its own
     limiter.release();
     for (const wait of waits) {
       const decision = await wait;
@@ -82,7 +82,7 @@ describe('Limiter.acquire', () => {
     expect(limiter.allow()).toBe(true);
   });
 
-  it('fails at once if the time is too short for itself and those before it', async () => {
+  it('fails at once if its time is too short for it and the waiters before it', async () => {
     const limiter = Limiter.create(rate(1, 1));
     limiter.allow();
     expect(await limiter.acquire({ timeoutMs: 999 })).toMatchObject({
@@ -117,7 +117,7 @@ describe('Limiter.acquire', () => {
     expect(limiter.stats().inFlight).toBe(1);
   });
 
-  it('keeps lines of keys apart', async () => {
+  it('keeps the waiters of keys apart', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 100 }, clock });
     const { names, note } = recorded();
     for (const key of ['a', 'b']) {
@@ -136,7 +136,7 @@ describe('Limiter.acquire', () => {
     expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 2 });
   });
 
-  it('on abort leaves nothing charged and no listener behind, and the next one moves up', async () => {
+  it('on abort leaves nothing charged and no listener behind, and the next waiter moves up', async () => {
     const limiter = Limiter.create(rate(1, 5));
     limiter.allow(undefined, 5);
     const controller = new AbortController();
@@ -205,7 +205,7 @@ describe('Limiter.acquire', () => {
     [undefined, 100, 16],
     [3, 1_024, 3],
   ])(
-    'of one key leaves the places to wait to others: %s of %i',
+    'of one key leaves the other places for waiters to other keys: %s of %i',
     async (maxWaitingPerKey, maxWaiting, most) => {
       const limiter = Limiter.create({
         queueDepth: { max: 1 },
@@ -246,7 +246,7 @@ describe('Limiter.acquire', () => {
     await settled;
   });
 
-  it('on the real clock comes when the token does', async () => {
+  it('on the real clock resolves when the token comes', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 200, burst: 1 } });
     for (let i = 0; i < 5; i++) expect(await limiter.acquire()).toMatchObject({ allowed: true });
   });
@@ -287,7 +287,7 @@ describe('Limiter.acquire', () => {
     await until(() => said.includes('first served'));
     await workers[1]?.terminate();
     expect(limiter.stats()).toMatchObject({ waiting: 1, inFlight: 1 });
-    await workers[0]?.terminate(); // with what it held
+    await workers[0]?.terminate(); // its depth is given back
     await until(() => said.includes('third served'));
     expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 1 });
     await workers[2]?.terminate();

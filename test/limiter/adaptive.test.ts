@@ -54,7 +54,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     return { queue, limiter, clock, refusedIn };
   }
 
-  it('refuses when the shortest wait over the interval exceeds the most, and until it no longer does', () => {
+  it('refuses while the shortest wait over the interval exceeds the maximum', () => {
     const { queue, limiter, refusedIn } = watching();
     expect(refusedIn(1_000)).toBe(0);
     for (let number = 0; number < 10; number++) queue.tryPush({ number });
@@ -67,7 +67,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     expect(limiter.stats().refused.adaptive).toBeGreaterThanOrEqual(196);
   });
 
-  it('does not mind a burst, nor a queue that is never empty but moves', () => {
+  it('refuses nothing in a burst, nor while a queue is never empty but moves', () => {
     const { queue, refusedIn } = watching();
     for (let burst = 0; burst < 5; burst++) {
       for (let number = 0; number < 100; number++) queue.tryPush({ number });
@@ -83,13 +83,13 @@ describe('the adaptive tier, by the wait of a queue', () => {
     expect(queue.depth).toBe(1);
   });
 
-  it('counts the lane that waits the longest', () => {
+  it('judges by the lane whose records wait the longest', () => {
     const { queue, refusedIn } = watching();
     queue.tryPush({ number: 1 }, { lane: 1 });
     expect(refusedIn(500)).toBeGreaterThan(70);
   });
 
-  it('only reports a refusal in a dry run, and refuses calls that would wait at once', async () => {
+  it('only reports a refusal in a dry run; without one, acquire() is refused at once', async () => {
     const dry = watching({ enforce: false });
     dry.queue.tryPush({ number: 1 });
     expect(dry.refusedIn(500)).toBe(0);
@@ -120,7 +120,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     await worker.terminate();
   });
 
-  it('holds before a gate, whose own queue it may be', () => {
+  it('works in a gate, whose own queue it may watch', () => {
     const clock = new ManualClock();
     const queue = Queue.create(Row, { capacity: 100, clock });
     const limiter = Limiter.create({

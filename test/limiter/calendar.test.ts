@@ -97,7 +97,7 @@ describe.each(zones)('a calendar window of %s', (timeZone) => {
         const { allowed, retryAfterMs } = limiter.peek();
         const after = Date.now() + 1;
         const period = periodOf(before, every, timeZone);
-        if (allowed || periodOf(after, every, timeZone) !== period) continue; // it has just ended
+        if (allowed || periodOf(after, every, timeZone) !== period) continue; // the period has just ended
         expect(periodOf(before + retryAfterMs - 1, every, timeZone)).toBe(period);
         expect(periodOf(after + retryAfterMs, every, timeZone)).not.toBe(period);
         break;

@@ -23,7 +23,7 @@ describe('Limiter.configure', () => {
     clock.advance(350); // three and a half tokens
     limiter.configure({ tokenBucket: { ratePerSecond: 1_000 } });
     expect(drain(limiter)).toBe(3);
-    clock.advance(0.5); // the other half
+    clock.advance(0.5); // the other half of the fourth token
     expect(drain(limiter)).toBe(1);
     limiter.configure({ tokenBucket: { ratePerSecond: 0.5 } });
     expect(limiter.tryAcquire()).toMatchObject({ tier: 'token-bucket', retryAfterMs: 2_000 });

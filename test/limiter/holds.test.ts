@@ -57,7 +57,7 @@ describe('what the depth tier holds', () => {
   });
 
   it('comes back for each key, also for guests, and lets waiters go on', async () => {
-    const limiter = depth(1, { keys: { max: 8 } }); // one set of 16
+    const limiter = depth(1, { keys: { max: 8 } }); // the table is one set of 16 places
     const worker = await thread(limiter, 'for (let i = 0; i < 30; i++) limiter.tryAcquire({ key: i });');
     expect(limiter.stats()).toMatchObject({ inFlight: 30, keys: 30, overflowed: 14 });
     const waiting = limiter.acquire({ key: 3 });
@@ -126,7 +126,7 @@ describe('what the depth tier holds', () => {
 });
 
 describe('a thread that is ended', () => {
-  it('between joining the line and its first look at its place leaves the line', async () => {
+  it('after it has become a waiter, before its first look at its place, leaves no waiter behind', async () => {
     const limiter = depth(1);
     limiter.allow();
     // This is the first step of acquire(). The thread does not get to the second.

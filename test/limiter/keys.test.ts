@@ -34,7 +34,7 @@ describe('a limiter with keys', () => {
     expect(limiter.peek({ key: 'forgotten' }).remaining).toBe(5);
   });
 
-  it('tells strings, numbers and bigints apart, and equal ones not', () => {
+  it('distinguishes strings, numbers and bigints, and takes equal keys for one', () => {
     const limiter = Limiter.create({ ...bucket(1), keys: { max: 100 }, clock: new ManualClock() });
     const keys: Key[] = [
       '1',
@@ -89,7 +89,7 @@ describe('a limiter with keys', () => {
       reset: (key) => limiter.reset(key),
       block: (key) => limiter.block(key, 1),
     };
-    const huge = 'x'.repeat(128 * 2 ** 20); // V8 keeps it as a rope until it is read
+    const huge = 'x'.repeat(128 * 2 ** 20); // V8 joins its parts only when it is read
     for (const [method, call] of Object.entries(calls)) {
       for (const [key, message] of [
         ['x'.repeat(1_025), `Limiter.${method}: key: its length: expected at most 1024 characters, got 1025`],
@@ -171,7 +171,7 @@ describe('a limiter with keys', () => {
 
   it('lets a key of a flood that fills the table pass its limit once more for each 500 newer guests, at most', () => {
     const limiter = Limiter.create({ ...bucket(5), keys: { max: 1_000 }, clock: new ManualClock() });
-    for (let i = 0; i < 20_000; i++) limiter.allow(`flood ${i}`); // every place owes something
+    for (let i = 0; i < 20_000; i++) limiter.allow(`flood ${i}`); // every place has a charge
     const before = limiter.stats();
     let passed = 0;
     for (let i = 0; i < 5_000; i++) {
@@ -184,7 +184,7 @@ describe('a limiter with keys', () => {
     expect(limiter.stats().keys).toBeLessThanOrEqual(2_000 + 512);
   });
 
-  it('waits for the limit of a guest, or says at once that no guest more can wait', async () => {
+  it('waits for the limit of a guest, or says at once that no further guest can wait', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ ...bucket(1), keys: { max: 1 }, clock });
     for (let i = 0; i < 16 + 64; i++) limiter.allow(i);
@@ -225,7 +225,7 @@ describe('a limiter with keys', () => {
     expect(totals).toEqual(new Array(20).fill(1_000));
   });
 
-  it('allows four threads that hammer one key its limit to the last one, and gets back what they hold', async () => {
+  it('allows four threads that ask for one key exactly its limit, and gets back what they hold', async () => {
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 1e-6, burst: 50_000 },
       slidingWindow: { limit: 60_000, windowMs: 1_000 },

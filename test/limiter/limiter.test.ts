@@ -133,7 +133,7 @@ describe('Limiter.flashSale', () => {
 });
 
 describe('a cost', () => {
-  it('is charged to every tier as so many single ones', () => {
+  it('is charged to every tier as so many single requests', () => {
     const clock = new ManualClock();
     for (const options of [{ tokenBucket: slow }, { slidingWindow: wide }, { queueDepth: deep }]) {
       const limiter = Limiter.create({ ...options, clock });
@@ -144,7 +144,7 @@ describe('a cost', () => {
     }
   });
 
-  it('beyond the whole size of a tier is never allowed, and said so', () => {
+  it('beyond the whole size of a tier is never allowed, and the decision says so', () => {
     const clock = new ManualClock();
     for (const [options, tier] of [
       [{ tokenBucket: slow }, 'token-bucket'],
@@ -178,7 +178,7 @@ describe('a cost', () => {
     }
   });
 
-  it('has no key: keys come with a later version and are refused, not ignored', () => {
+  it('has no key: a limiter without keys refuses a key, and does not ignore it', () => {
     const limiter = Limiter.create({ queueDepth: deep });
     const calls = [() => limiter.allow(mistyped('user 7')), () => limiter.release(1, mistyped('user 7'))];
     for (const call of calls) expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);

@@ -21,7 +21,7 @@ describe.each(
     { name, options, key: undefined },
     { name: `${name}, with keys,`, options: { ...options, keys: { max: 8 } }, key: 'one' },
   ]),
-)('Of $name refund()', ({ options, key }) => {
+)('refund() of $name', ({ options, key }) => {
   const make = (more: LimiterOptions = {}) => {
     const clock = new ManualClock();
     return { clock, limiter: Limiter.create({ ...options, ...more, clock }) };
@@ -120,8 +120,8 @@ describe.each(
   });
 });
 
-describe('Of a key that was forgotten since', () => {
-  it('refund() gives nothing back', () => {
+describe('refund() of a key that was forgotten since', () => {
+  it('gives nothing back', () => {
     const limiter = Limiter.create({
       slidingWindow: { limit: 5, windowMs: 1_000, exact: true },
       keys: { max: 8 },

@@ -52,7 +52,7 @@ async function contended(
 const bucket = { ratePerSecond: 1_000, burst: 30_000 };
 const window = { limit: 20_000, windowMs: 10_000, buckets: 10 };
 
-describe('four threads that ask one limiter while its clock stands', () => {
+describe('four threads that ask one limiter while its clock does not move', () => {
   it.each<[string, LimiterOptions, number, Tier]>([
     ['the token bucket', { tokenBucket: bucket }, 30_000, 'token-bucket'],
     ['the sliding window', { slidingWindow: window }, 20_000, 'sliding-window'],
@@ -82,7 +82,8 @@ describe('four threads that ask one limiter while its clock stands', () => {
     };
     const clock = new ManualClock(5);
     await contended({ ...options, clock }, async (limiter, ask, release) => {
-      // In two rounds the depth is the tightest tier, then the window. A window later it is the bucket.
+      // In the first two rounds the depth is the tightest tier, in the third it is the window. After the window has
+      // passed, it is the bucket.
       let spent = 0;
       for (const [index, room] of [25_000, 25_000, 10_000].entries()) {
         const { cost } = await ask(3_000, 40);

@@ -248,7 +248,7 @@ describe('a sliding window', () => {
   const shapes = [1, 2, 3, 20, 60, 1_000].map((buckets) => ({ buckets }));
 
   it.each(shapes)(
-    'of $buckets buckets: all at the end of one, all at the start of the next',
+    'of $buckets buckets: all at the end of one window, all at the start of the next',
     ({ buckets }) => {
       for (const offset of [0, nanosecond, 0.5, 999 / buckets, 1_000 / buckets, 500, 999.999_999]) {
         const clock = new ManualClock();

@@ -184,7 +184,7 @@ describe('many waiters', () => {
     limiter.allow(undefined, 10);
     const { served, refused, waits } = waiters(limiter, 2_000, () => ({ timeoutMs: 3_000 }));
     limiter.configure({ tokenBucket: { ratePerSecond: 100 } });
-    await until(() => refused.length === 1_700); // within 3 s come 300
+    await until(() => refused.length === 1_700); // 300 tokens come within 3 s
     expect(refused).toEqual(ascending(2_000).slice(300));
     for (let i = 1; i <= 300; i++) {
       clock.advance(10);
@@ -209,7 +209,7 @@ describe('many waiters', () => {
     expect([served.length, refused.length]).toEqual([0, 300]);
   });
 
-  it('on the real clock, the next moves up when the front leaves, in its own time', async () => {
+  it('on the real clock, the next waiter moves up when the first leaves, and is served in its own time', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 600_000 } });
     limiter.allow(undefined, 600_000);
     const controller = new AbortController();
@@ -274,7 +274,7 @@ describe('many waiters', () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const first = limiter.tryAcquire();
     const waits = Array.from({ length: 50 }, () => limiter.acquire());
-    // Array destructuring and `for of` call this method of a Set.
+    // Array destructuring and `for of` call this method of a Set. So the test notices a walk through a set of waiters.
     const walk = Set.prototype[Symbol.iterator];
     const walks = vi.fn(function walked(this: Set<unknown>) {
       return walk.call(this);
