@@ -132,7 +132,7 @@ describe('a batcher', () => {
     expectConserved(queue);
   });
 
-  it('publishes on dispose and is gone: its place in native memory goes to the next', async () => {
+  it('publishes on dispose and is gone: its place in native memory goes to the next batcher', async () => {
     const queue = queueOf(9);
     for (let i = 0; i < 1_000; i++) {
       const batcher = queue.batcher({ max: 4_096 });

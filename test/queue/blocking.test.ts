@@ -25,13 +25,13 @@ describe('pushSync', () => {
     expect(queue.pushSync({ number: 1 }, 0)).toBe(true);
     expect(queue.pushSync({ number: 2 }, 0)).toBe(false);
     expect(queue.pushSync({ number: 2 }, 0.5)).toBe(false);
-    expect(queue.pushSync({ number: 2 }, 60)).toBe(false); // more than one native wait
+    expect(queue.pushSync({ number: 2 }, 60)).toBe(false); // longer than one native wait
     expect(queue.stats()).toMatchObject({ waiting: 0, pushed: 1, rejected: 1 });
     expect(queue.tryPop()).toEqual({ number: 1 });
     expect(queue.tryPop()).toBeUndefined();
   });
 
-  it('sleeps until another thread makes room, in line with all other waiters', async () => {
+  it('sleeps until another thread makes room, in turn with all other waiters', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPush({ number: 0 });
     const blocked = await remote(queue);
@@ -125,7 +125,7 @@ describe.each([
   ['pushSync', [{ number: 1 }, long], 1],
   ['popSync', [long], 0],
 ] as const)('a thread that sleeps in %s', (method, args, inside) => {
-  it('obeys terminate(), and leaves its place in line and its lease to others', async () => {
+  it('obeys terminate(), and leaves no waiter and no lease behind', async () => {
     const queue = Queue.create(Row, { capacity: 1, maxWaiting: 1 });
     for (let round = 0; round < 5; round++) {
       queue.tryPushMany(rows(0, inside));

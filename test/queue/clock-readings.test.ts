@@ -27,7 +27,7 @@ describe('without ttlMs, shed and latency', () => {
     for (const reading of [...readings, timer]) expect(reading).not.toHaveBeenCalled();
   });
 
-  it('a loop reads it once when it begins, and once for each batch', async () => {
+  it('a loop reads the clock once when it begins, and once for each batch', async () => {
     const readings = vi.spyOn(performance, 'now');
     const queue = Queue.create(Row, { capacity: 1_000 });
     queue.tryPushMany(rows(0, 640));

@@ -94,7 +94,7 @@ describe('any sequence of calls, by two objects, with time passing', () => {
       ),
       { seed, numRuns: 400 },
     );
-  }, 240_000); // seconds where nothing else runs
+  }, 240_000); // takes seconds where nothing else runs
 
   it('has called every public method and property of a queue, a permit and a batcher', () => {
     const internal = ['constructor', 'native', 'producer', 'consumer'];

@@ -43,8 +43,8 @@ describe('a loop whose handler computes for longer than a turn', () => {
       },
     ],
   ])('gives timers a turn: %s', async (_, act) => {
-    // In a turn of the event loop, the timer may not be due yet. So the budget promises only half as many firings as
-    // records.
+    // The timer may not be due in every turn that the loop gives. So the test expects only half as many firings as
+    // there are records.
     expect(await turnsDuring(act)).toBeGreaterThanOrEqual(handled / 2);
   });
 });

@@ -7,9 +7,9 @@ import { filled, latch, Row, range, until } from './small-queue.js';
 
 describe('a handler that fails', () => {
   it.each([
-    ['throws', () => Promise.reject(new Error('rejected'))],
+    ['rejects', () => Promise.reject(new Error('rejected'))],
     [
-      'rejects',
+      'throws',
       () => {
         throw new Error('thrown');
       },

@@ -29,7 +29,7 @@ describe('a record whose time has run out', () => {
     expectConserved(queue);
   });
 
-  it('has the time that its push says, in every way of pushing', async () => {
+  it('lives for the time that its push gives, in every way of pushing', async () => {
     const { clock, queue, expired } = timed({ ttlMs: Number.POSITIVE_INFINITY });
     queue.tryPush({ number: 0 });
     queue.tryPush({ number: 1 }, { ttlMs: 5 });
@@ -70,7 +70,7 @@ describe('a record whose time has run out', () => {
     queue.on('expired', ({ number }) => expired.push(number));
     const consumed: number[] = [];
     const consuming = queue.consume((batch) => consumed.push(...numbers(batch)));
-    queue.tryPushMany(rows(1, 3)); // the consumer's wake-up is due
+    queue.tryPushMany(rows(1, 3)); // a wake-up of the consumer is pending
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5); // the event loop cannot turn, so no timer fires
     queue.close();
     await consuming;
@@ -235,7 +235,7 @@ describe('a getter of a record that pushes another one', () => {
 });
 
 describe('lanes', () => {
-  it('are served in order of urgency, first in first out within each', () => {
+  it('are served in order of priority, first in first out within each', () => {
     const queue = Queue.create(Row, { capacity: 10, lanes: 3, weights: [1_000, 1, 1] });
     queue.tryPushMany(rows(20, 5), { lane: 2 });
     queue.tryPushMany(rows(10, 5), { lane: 1 });
@@ -312,7 +312,7 @@ describe('lanes', () => {
     );
   });
 
-  it('are full one by one', () => {
+  it('are full each by itself', () => {
     const queue = Queue.create(Row, { capacity: 2, lanes: 2 });
     expect(queue.tryPushMany(rows(0, 5), { lane: 1 })).toBe(2);
     expect(queue.tryPushMany(rows(0, 5))).toBe(2);
@@ -323,7 +323,7 @@ describe('lanes', () => {
 describe('shedding', () => {
   const shed = { targetMs: 5, intervalMs: 100 };
 
-  it('drops nothing of a burst that is worked off within the interval', () => {
+  it('drops nothing of a burst that is consumed within the interval', () => {
     const { clock, queue } = timed({ shed });
     queue.tryPushMany(rows(0, 90));
     for (let i = 0; i < 90; i++) {
@@ -333,13 +333,14 @@ describe('shedding', () => {
     expect(queue.stats().dropped).toBe(0);
   });
 
-  it('drops what waited more than twice the target when the wait stayed above it for an interval', () => {
+  it('drops what waited more than twice the target when waits stayed above the target for an interval', () => {
     const { clock, queue } = timed({ shed });
     const told: Array<[number, string]> = [];
     queue.on('dropped', ({ number }, reason) => told.push([number, reason]));
     let next = 20;
     let served = 0;
-    // Each millisecond one record is pushed and one is popped, with 20 records before it: the queue is congested.
+    // Each millisecond one record is pushed and one is popped, with 20 records before it. So records wait for 20 ms,
+    // and the queue is congested.
     queue.tryPushMany(rows(0, next));
     for (let ms = 0; ms < 300; ms++) {
       clock.advance(1);
@@ -375,7 +376,7 @@ describe('shedding', () => {
     expect(sheds(11, 11 + 101)).toBeGreaterThan(0);
   });
 
-  it('forgives a queue that was empty in between', () => {
+  it('sheds nothing of a queue that was empty in between', () => {
     const { clock, queue } = timed({ shed: {} });
     for (let i = 0; i < 10; i++) {
       queue.tryPushMany(rows(0, 3));

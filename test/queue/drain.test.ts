@@ -65,7 +65,7 @@ describe('drain', () => {
   });
 
   it.each([0, 1, 62, 63, 64, 65, 100, 127, 128, 199])(
-    'that throws at record %i loses that one only',
+    'that throws at record %i loses only that record',
     (last) => {
       const queue = filled(200);
       const stop = new Error('stop');

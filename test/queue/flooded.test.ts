@@ -9,7 +9,7 @@ import { expectConserved } from './until.js';
 type Rows = Queue<{ number: number }>;
 
 const producers = 4;
-/** So many firings of a 1 ms timer, and answers of a server, show that the consumer's event loop turns. */
+/** If a 1 ms timer fires and a server answers this often, the consumer's event loop turns. */
 const turnsEnough = 20;
 const answersEnough = 5;
 
@@ -111,7 +111,7 @@ describe(`with ${producers} producers flooding the queue`, () => {
 });
 
 describe('a queue that its own consumer fills again', () => {
-  /** After so many records the test stops a loop that gives timers no turn. */
+  /** After this many records the test stops a loop that gives timers no turn. */
   const recordsMax = 1_000_000;
 
   /** Returns a handler that pushes its records again, until a 1 ms timer has fired `turnsEnough` times. */

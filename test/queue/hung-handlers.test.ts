@@ -31,7 +31,7 @@ describe('a handler of consume that hangs', () => {
     }
   });
 
-  it('does not hold up the failure of another one, either', async () => {
+  it('does not hold up the failure of another handler, either', async () => {
     const queue = filled(10);
     const failure = new Error('no');
     let reason: unknown;
@@ -85,7 +85,7 @@ describe('a handler of consume that hangs', () => {
         ([row = { number: 0 }], { signal }) => {
           started = true;
           signal.addEventListener('abort', () => {
-            while (queue.tryPush(row)); // no room for it
+            while (queue.tryPush(row)); // until there is no room
             const waiting = method === 'push' ? queue.push(row, { timeoutMs: 5 }) : queue.reserve(1);
             waits = rejected(waiting);
           });

@@ -52,7 +52,7 @@ describe('a second consumer', () => {
     },
   );
 
-  it('is refused while another one sleeps, and after it was woken', async () => {
+  it('is refused while the first one sleeps, and after that was woken', async () => {
     const queue = filled(0);
     const other = Queue.attach(Numbered, queue.handle);
     let seen = 0;
@@ -79,7 +79,7 @@ describe('the lease of the consumer is free again', () => {
       thrown(() => queue.tryPop()),
       'ERR_SLUICE_CONSUMER',
     );
-    queue.releaseLease(); // not its own: nothing happens
+    queue.releaseLease(); // the lease is that of `other`, so nothing happens
     expectError(
       thrown(() => queue.tryPop()),
       'ERR_SLUICE_CONSUMER',

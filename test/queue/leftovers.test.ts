@@ -29,7 +29,7 @@ function full(): Rows {
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-/** Takes all free places in the native line, and returns how many there were. */
+/** Takes all free places of native waiters, and returns how many there were. */
 function freePlaces(queue: Rows): number {
   let places = 0;
   while (nativeOf(queue).waitPush(0, 0) >= 0) places++;
@@ -44,7 +44,7 @@ const ways = {
 };
 type Way = keyof typeof ways;
 
-/** Every way in which waits end. Each function starts some waits, ends them so, and checks their outcome. */
+/** Every way in which waits end. Each function starts some waits, ends them in this way, and checks their outcome. */
 const ends: Record<
   string,
   (wait: (given: Given) => Promise<unknown>, queue: Rows, signal: AbortController, way: Way) => Promise<void>
@@ -86,7 +86,7 @@ const cases = (Object.keys(ways) as Way[]).flatMap((way) =>
 );
 
 describe.each(cases)('a %s that ends by %s', (way, end) => {
-  it('leaves no listener, timer, place in line or native slot', async () => {
+  it('leaves no listener, timer or waiter, and each native place free', async () => {
     const queue = full();
     const timersBefore = timers();
     const controller = new AbortController();
@@ -116,7 +116,7 @@ describe.each(cases)('a %s that ends by %s', (way, end) => {
       collect();
       return collected.length === promises + 1;
     });
-    queue[Symbol.dispose](); // it was still here
+    queue[Symbol.dispose](); // keeps the queue alive until here
   });
 });
 

@@ -114,7 +114,7 @@ const commands = [
     }),
   ),
   fc.constant(
-    command('the other one consumes', (_model, real) => {
+    command('the other object consumes', (_model, real) => {
       const other = 1 - real.consumer;
       expectError(
         thrown(() => real.objects[other]?.tryPop()),

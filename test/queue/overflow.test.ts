@@ -167,7 +167,7 @@ const policies: Array<[string, Partial<QueueOptions<{ number: number }>>]> = [
 
 describe('with producers in other threads', () => {
   it.each(policies)(
-    'no record is lost, and pushed = popped + expired + dropped + depth at every quiet moment: %s',
+    'no record is lost, and pushed = popped + expired + dropped + depth whenever no thread pushes: %s',
     async (_, options) => {
       const clock = new ManualClock(1_000);
       const spills = options.overflow === 'caller';
@@ -178,7 +178,7 @@ describe('with producers in other threads', () => {
         ...(spills && { onOverflow: () => expect.unreachable() }),
       });
       const remotes = await Promise.all([1, 2, 3].map(() => RemoteQueue.attach(queue.handle, spills)));
-      // The fate of each record.
+      // What became of each record.
       const popped: number[] = [];
       const told: number[] = [];
       const refused: number[] = [];

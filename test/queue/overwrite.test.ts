@@ -39,7 +39,7 @@ describe("the policy 'overwrite'", () => {
     }
   });
 
-  it('keeps lanes apart, and time and latency with them', () => {
+  it('keeps lanes apart, with their times to live and latencies', () => {
     const clock = new ManualClock();
     const queue = overwriting(2, { lanes: 2, ttlMs: 10, latency: true, clock });
     for (let number = 0; number < 5; number++) queue.tryPush({ number }, { lane: 1 });

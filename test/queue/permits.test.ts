@@ -79,7 +79,7 @@ describe('a permit', () => {
     expect(queue.depth).toBe(1);
   });
 
-  it('survives a record whose getter returns or uses it', () => {
+  it('survives a record whose getter gives the permit back', () => {
     const queue = queueOf(2);
     const permit = queue.tryReserve(1);
     const returning = {

@@ -1,6 +1,6 @@
 import { record, u8, u32 } from 'sluice';
 
-/** The record of these tests' producers: the producer, its sequence number, and a check that both arrived intact. */
+/** The record of these tests' producers: the producer, the record's sequence number, and a checksum of both. */
 export const Numbered = record({ producer: u8, sequence: u32, checksum: u32 });
 
 /**

@@ -33,7 +33,7 @@ export class RemoteQueue {
     return remote;
   }
 
-  /** Resolves to what the call returns; rejects with an error of the same code. */
+  /** Resolves to what the call returns; rejects with an error that has the code of the call's error. */
   async call(
     method: string,
     args: readonly unknown[] = [],

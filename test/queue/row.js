@@ -4,7 +4,7 @@ import { record, u32 } from 'sluice';
 export const Row = record({ number: u32 });
 
 /**
- * Rows numbered from `first`.
+ * Returns `count` rows, numbered from `first`.
  * @param {number} first
  * @param {number} count
  */

@@ -97,7 +97,7 @@ describe('writable()', () => {
     expectConserved(queue);
   });
 
-  it('ends its wait, and leaves nothing in line, when it is aborted', async () => {
+  it('ends its wait, and leaves no waiter, when it is aborted', async () => {
     const queue = queueOf(1);
     queue.tryPush({ number: 0 });
     const writer = queue.writable().getWriter();
@@ -111,7 +111,7 @@ describe('writable()', () => {
     expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
   });
 
-  it('closes the queue with it if told to, and fails when the queue is closed', async () => {
+  it('closes the queue when it is closed, with `close`, and fails when the queue is closed', async () => {
     const queue = queueOf(1);
     await queue.writable({ close: true }).close();
     expect(queue.closed).toBe(true);

@@ -32,7 +32,7 @@ describe('a consumer that finds nothing', () => {
     expect(calls.join()).not.toContain('spin');
   });
 
-  it('with `spin` looks for a record that many pauses, and then parks', async () => {
+  it('with `spin` looks for a record during that many pauses, and then parks', async () => {
     const { queue, calls } = noted();
     const consuming = queue.consume(() => {}, { spin: 1_000 });
     await until(() => calls.includes('park'));

@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 describe('push', () => {
-  it('resolves at once while there is room, and waits for none when there is not', async () => {
+  it('resolves at once while there is room, and waits for room when there is none', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     await queue.push({ number: 1 });
     expect(queue.stats().waiting).toBe(0);
@@ -150,7 +150,7 @@ describe('push', () => {
     expect(queue.stats()).toMatchObject({ pushed: 0, permits: 0 });
   });
 
-  it('whose head wants more than there is gives way to the next when it leaves', async () => {
+  it('is served when the first waiter leaves, which wants more room than there is', async () => {
     const queue = full(3);
     const controller = new AbortController();
     const greedy = queue.reserve(3, { signal: controller.signal });
@@ -165,7 +165,7 @@ describe('push', () => {
 });
 
 describe('waiters of an object that is disposed of', () => {
-  it('are settled as they were before: a record that was added is not reported as lost', async () => {
+  it('keep the outcome that they had before: a record that was added is not reported as lost', async () => {
     const queue = full(2);
     const other = Queue.attach(Row, queue.handle);
     const added = other.push({ number: 2 });
@@ -186,7 +186,7 @@ describe('waiters of an object that is disposed of', () => {
     expectConserved(queue);
   });
 
-  it('are settled with the close that came before', async () => {
+  it('reject because of the close that came before', async () => {
     const queue = full();
     const other = Queue.attach(Row, queue.handle);
     const waits = [other.push({ number: 2 }), other.reserve(1)];
@@ -225,7 +225,7 @@ describe('waiters of a thread that ends', () => {
     expect(numbers(queue.popMany(2))).toEqual([0, 1]);
     await own;
     expect(numbers(queue.popMany(9))).toEqual([5]);
-    // All five places are free again.
+    // The places of all five waiters are free again.
     queue.tryPushMany(rows(0, 2));
     const waits = rows(0, 5).map((value) => queue.push(value));
     expect(queue.stats().waiting).toBe(5);

@@ -36,7 +36,7 @@ function thread(queue, act) {
   return {
     worker,
     exited,
-    /** The next message. */
+    /** Resolves to the thread's next message. */
     async said() {
       await until(() => messages.length > 0);
       return messages.shift();

@@ -63,7 +63,7 @@ function popping(name: string, pop: (queue: Rows, max: number) => number[], max:
   });
 }
 
-/** Starts a wait in line, or checks that the wait is refused. `waiter` describes what `start` waits for. */
+/** Starts a wait for room, or checks that the wait is refused. `waiter` describes what `start` waits for. */
 function waiting(
   model: Model,
   real: Real,

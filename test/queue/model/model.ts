@@ -41,7 +41,10 @@ interface Lane {
   earned: number;
 }
 
-/** The most records that native code shows, and that it drops, in one call. */
+/**
+ * The most records that native code shows, and that it drops, in one call. It drops fewer if the consumer has listeners
+ * for them (`heard`).
+ */
 const shownMax = 64;
 const droppedMax = { heard: 64, unheard: 1_024 };
 
@@ -109,7 +112,7 @@ export class Model {
       sum(lane.permits)
     );
   }
-  /** Returns the room for a push that does not wait in line. */
+  /** Returns the room for a push that does not wait. */
   open(lane: Lane): number {
     return lane.waiters.length > 0 ? 0 : this.room(lane);
   }
@@ -136,7 +139,7 @@ export class Model {
     if (this.config.overflow === 'caller') this.spilled.push(...numbers);
   }
 
-  /** Puts the waiter in line. Returns false if the line is full. */
+  /** Adds the waiter. Returns false if there are `maxWaiting` waiters already. */
   wait(lane: Lane, waiter: ModelWaiter): boolean {
     if (this.waiting >= this.config.maxWaiting) {
       this.waitersRefused++;

@@ -22,7 +22,8 @@ while (!enough(words)) {
     }
   }
   sequence++;
-  // In seven of ten rounds pauses a little, so that the push meets every step in which the consumer falls asleep.
+  // In about seven of ten rounds this thread pauses a little, so that the push meets every step in which the consumer
+  // falls asleep.
   for (let i = random.chance(0.7) ? random.below(3_000) : 0; i > 0; i--) random.next();
 }
 parentPort.postMessage({ type: 'ended' });
