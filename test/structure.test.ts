@@ -4,7 +4,7 @@ import { readTree, rules, violations } from '../scripts/structure.js';
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
 const wide = 'x'.repeat(121);
-/** A file that breaks a rule: its path, its text, and what the rule reports. */
+/** Files that break a rule: the rule, the path and the text of each, and what the rule reports. */
 const planted: readonly (readonly [rule: string, file: string, text: string, found: string])[] = [
   // Includes
   ['arrows', 'native/core/base/a.h', '#include "addon/objects.h"\n', '-> native/addon/objects.h: the core'],

@@ -37,13 +37,13 @@ describe('a bar', () => {
     expect(outcomeOf({})).toBe('reported');
   });
 
-  it('whose figure could not be measured is not met', () => {
+  it('whose figure could not be measured is neither met nor missed', () => {
     expect(verdicts[1]).toEqual({ claim: 'speed vs Redis', limit: '>= 2', outcome: 'not measured' });
   });
 });
 
 describe('a run', () => {
-  it('goes on after a case that failed, and reports it in every round', () => {
+  it('goes on after a case that failed, and reports the failure with its round', () => {
     expect(run.results.failures).toEqual([
       { comparison: 'memory', subject: 'broken', round: 0, message: 'it broke' },
     ]);
@@ -55,7 +55,7 @@ describe('a run', () => {
     expect(run.results.samples.of({ figure: 'p50', subject: 'sluice' })).toEqual([400]);
   });
 
-  it('pairs the samples of one round although another round has a hole', () => {
+  it('pairs the samples of one round although a sample of another round is missing', () => {
     const samples = new Samples();
     const [a, b] = [
       { figure: 'x', subject: 'a' },

@@ -45,7 +45,7 @@ describe('figures of the traps', () => {
     expect(row({ ...figure, unit: '1/s' })[3]).toBe('0.33 x (>= 2: MISSED)');
   });
 
-  it('are not compared when they are words, or sluice has no such figure', () => {
+  it('are not compared when they are words, when the divisor is 0, or when the trap forbids it', () => {
     expect(ratioOf({ ...figure, naive: 'SIGABRT' })).toBeUndefined();
     expect(ratioOf({ ...figure, sluice: [0] })).toBeUndefined();
     expect(ratioOf({ ...figure, compare: false })).toBeUndefined();

@@ -34,7 +34,7 @@ function skipWithout(result: Result, part: RegExp, context: TestContext): void {
 }
 
 describe('traps', { timeout: patienceMs }, () => {
-  it('are eight, each a program of its own', () => {
+  it('are eight', () => {
     expect(traps).toHaveLength(8);
   });
 
@@ -52,7 +52,7 @@ describe('traps', { timeout: patienceMs }, () => {
     expect(one(sluice)).toBeGreaterThan(0);
   });
 
-  it('a consumer that polls looks in vain, and one that sleeps is woken at most once an item', async () => {
+  it('a consumer that polls looks in vain, and one that sleeps is woken once an item and once for the end', async () => {
     const result = await quickRun('yielding-loop');
     const { naive, sluice } = figure(result, 'loop/vain');
     expect(one(naive)).toBeGreaterThan(100);
@@ -83,7 +83,7 @@ describe('traps', { timeout: patienceMs }, () => {
     });
   });
 
-  it('several consumers serve later orders first, and the one with the lease none', async () => {
+  it('several consumers serve orders out of sequence, and the one with the lease does not', async () => {
     const result = await quickRun('several-consumers');
     const { naive, sluice } = figure(result, 'overtaken');
     expect(one(naive)).toBeGreaterThan(0);

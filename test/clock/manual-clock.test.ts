@@ -4,7 +4,7 @@ import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 
-it('stops where its nanoseconds end, and does not begin again', () => {
+it('a manual clock refuses a step past its largest time, and stays where it is', () => {
   const clock = new ManualClock(1e12);
   clock.advance(1e11);
   expect(clock.now()).toBe(1.1e12);
@@ -27,7 +27,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(86_401_500.250_001);
   });
 
-  it('is refused bad times', () => {
+  it('refuses bad times', () => {
     const clock = new ManualClock(5);
     for (const ms of [-1, Number.NaN, Infinity, 1e13]) {
       expectError(

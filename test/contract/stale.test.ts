@@ -44,7 +44,8 @@ describe('the generated side of the contract', () => {
     expectStale();
     expect(npm('contract').status).toBe(0);
     expect(readFileSync(join(copy, generated), 'utf8')).toBe(readFileSync(join(root, generated), 'utf8'));
-    // A build does not compile a contract that it has checked again. After a change it must check it again.
+    // A build does not compile the contract if nothing has changed since the last check. After a change it must check
+    // again.
     replace(generated, 'weight: 1000,', 'weight: 1001,');
     expectStale();
   });
@@ -56,7 +57,7 @@ describe('the generated side of the contract', () => {
     expectStale();
   });
 
-  it('is printed for a value of an enumeration only if that has a word', () => {
+  it('is not printed if a value of an enumeration has no word', () => {
     replace('native/core/queue/queue_shape.h', 'kOverwrite = 3', 'kOverwrite = 3, kSpill = 4');
     const { status, stderr } = npm('contract');
     expect(status).toBe(1);

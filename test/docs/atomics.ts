@@ -60,7 +60,8 @@ export function declaredIn(source: string): Declared {
   const named = aliases.map(([, name = '']) => String.raw`(?<![\w:])${name}\b`);
   const { struct, callable } = scopes(text);
   const words: string[] = [];
-  // The type, what closes a container of it, and what is declared: `word;`, `low, high;`, `words[8];`, `word{0};`.
+  // Matches the type, the end of a container of this type, and the declared names: `word;`, `low, high;`, `words[8];`,
+  // `word{0};`.
   const declaration = new RegExp(
     String.raw`(?:${[type, lock, ...named].join('|')})(?:\s*\[\])?(?:\s*,\s*[\w:]+)?(?:\s*>)*(\s*[*&]*)\s*((?:\w+(?:\[[^\]]*\])?\s*,\s*)*\w+)\s*([;{=[])`,
     'g',

@@ -83,7 +83,7 @@ const rows: Record<string, { readonly setup: Setup; see(rival: Rival): Promise<s
   },
 };
 
-describe('docs/guide/http.md says of the others what is seen:', () => {
+describe('docs/guide/http.md states what is observed of each limiter:', () => {
   it('their names and versions, in rows that are all run', () => {
     const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
     const named = rivals.map((name) => (name === 'sluice' ? name : `${name} ${devDependencies[name]}`));

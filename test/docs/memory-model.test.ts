@@ -39,7 +39,7 @@ describe('the memory model', () => {
     expect(sources).toEqual(expect.arrayContaining([...rows.keys()]));
   });
 
-  it('names for each word its writers, what orders it and what a death leaves', () => {
+  it('names for each word its writers, what orders it and what a dead thread leaves', () => {
     const page = readFileSync(join(root, 'docs/internals/memory-model.md'), 'utf8');
     for (const [row] of page.slice(page.indexOf('\n### ')).matchAll(/^\| (?:`|fence).*$/gm)) {
       const [name = '', writer, , order, death] = row
@@ -74,7 +74,7 @@ const declarations: readonly (readonly [text: string, words: readonly string[]])
   ],
   ['class C { std::atomic<int>* heads_; SpinLock<A> lock_; SpinLock<>* view_; };', ['C.heads_', 'C.lock_']],
   ['std::atomic<int> global;\nvoid f() { static std::atomic<bool> once{false}; }', ['global', 'once']],
-  // Not a declaration of a word
+  // None of these declares a word.
   ['// std::atomic<int> a;\n/* std::atomic<int> b; */ const char* s = "std::atomic<int> c;";', []],
   ['int f(std::atomic<int>& a, const std::atomic<int>* b) { return a.load() + b->load(); }', []],
   ['std::atomic<int>& word(int i) { std::atomic<int>& found = words()[i]; return found; }', []],

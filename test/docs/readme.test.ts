@@ -93,7 +93,8 @@ describe('README.md', () => {
     expect(Number(answers[5]?.headers['retry-after'])).toBeGreaterThan(0);
 
     const order = { orderId: 7, user: 7, sku: 1001, quantity: 1 };
-    expect(await post(port, order, '127.0.0.2')).toMatchObject({ status: 409 }); // an address of its own
+    // another address, which has a limit of its own
+    expect(await post(port, order, '127.0.0.2')).toMatchObject({ status: 409 });
     expect(await post(port, { orderId: 8 }, '127.0.0.2')).toMatchObject({ status: 500 });
 
     const handled = [1, 2, 3].map((n) => `charged order ${n}\n`).join('');

@@ -32,7 +32,7 @@ interface Answer {
 }
 export interface Rival extends Running {
   ask(address?: string): Promise<Answer>;
-  /** Milliseconds go by. */
+  /** Moves the clock of the limiter by `ms`. */
   pass(ms: number): void;
 }
 
@@ -97,7 +97,7 @@ const starts: Record<string, (setup: Setup) => Promise<Running>> = {
     app.get('/', (context) => context.text('fine'));
     return listening(createServer(getRequestListener(app.fetch)));
   },
-  // The package has no middleware. This is the one in its documentation.
+  // The package has no middleware. This is the middleware that its documentation shows.
   'rate-limiter-flexible': (setup) =>
     expressWith(
       several(setup, (points): RequestHandler => {

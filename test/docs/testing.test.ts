@@ -7,7 +7,7 @@ import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = readFileSync(join(root, 'docs/guide/testing.md'), 'utf8');
-/** The programs of docs/guide/testing.md, unchanged, by the name in the first line of each. */
+/** The programs of docs/guide/testing.md, by the name in the first line of each. The tests run them unchanged. */
 const programs = new Map(
   [...text.matchAll(/^```js\n(\/\/ (\S+\.mjs)\n[\s\S]*?)^```$/gm)].map(
     ([, program, name]) => [name, program] as [string, string],
@@ -33,7 +33,7 @@ it('is as the table says', async () => {
   limiter.allow();
   vi.advanceTimersByTime(3_600_000);
   vi.setSystemTime(Date.now() + 3_600_000);
-  expect((await limiter.acquire({ timeoutMs: 1_000 })).allowed).toBe(true); // in 50 ms, real ones
+  expect((await limiter.acquire({ timeoutMs: 1_000 })).allowed).toBe(true); // after 50 ms of real time
 });
 `;
 const ticking = `
@@ -46,7 +46,7 @@ test('is as the table says', async ({ mock }) => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 20, burst: 1 } });
   limiter.allow();
   mock.timers.tick(3_600_000);
-  assert.equal((await limiter.acquire({ timeoutMs: 1_000 })).allowed, true); // in 50 ms, real ones
+  assert.equal((await limiter.acquire({ timeoutMs: 1_000 })).allowed, true); // after 50 ms of real time
 });
 `;
 

@@ -8,8 +8,8 @@ const otherLayout =
 const noSuchObject = /^ERR_SLUICE_HANDLE: .* is damaged, or that of another object/;
 const otherSchema = /^ERR_SLUICE_SCHEMA: /;
 
-// Only on Linux can a process change its own memory in this way. Elsewhere test/core/base/segment_kinds_test.cc must
-// do.
+// Only on Linux can a process change its own memory in this way. On other systems only
+// test/core/base/segment_kinds_test.cc tests this.
 describe.runIf(process.platform === 'linux').each(nodes)(
   'a segment in shared memory, on $name,',
   ({ node }) => {

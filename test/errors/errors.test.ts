@@ -354,7 +354,7 @@ describe('a handle', () => {
 });
 
 describe('file descriptors that the process does not have', () => {
-  // Elsewhere sluice needs none.
+  // On other systems sluice needs no file descriptors.
   it.runIf(process.platform === 'linux')('fail the waits of that moment, not later ones', async () => {
     expectEnded(await run(new URL('./programs/no-descriptors.js', import.meta.url)), 0);
   });

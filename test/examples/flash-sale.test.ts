@@ -183,7 +183,7 @@ describe('--serve', { timeout: RUN_MS_MAX }, () => {
     expect({ code, signal, ok: report.ok }).toEqual({ code: 0, signal: null, ok: true });
   });
 
-  it('keeps up after its own load when --requests is given, and shows how to order', async () => {
+  it('stays open after its own load when --requests is given, and shows how to order', async () => {
     const { example, order } = await serve('--requests', '100');
     await example.printed(/curl -i http/);
     expect((await order({ id: 1, user: 999_999, sku: 1003, quantity: 1 })).status).toBe(202);

@@ -4,7 +4,7 @@ import { bar, line } from '../../examples/flash-sale/progress.js';
 const standing = { answered: 25_000, total: 100_000, admitted: 512 };
 
 describe('the progress', () => {
-  it('is a line that says how far, how fast and what came of it', () => {
+  it('is a line with the share of the requests, their rate and the number of admitted orders', () => {
     expect(line(standing, 5)).toBe('25 %  25,000 of 100,000 requests, 5,000/s, 512 admitted');
   });
 

@@ -12,7 +12,7 @@ describe('the traffic of a sale', () => {
     expect([...visits({ requests, users: 3 })].flatMap((visit) => visit.requests)).toHaveLength(requests);
   });
 
-  it('is of every kind', () => {
+  it('has requests of every kind', () => {
     const kinds = new Set([...visits(SIZE)].flatMap((visit) => visit.requests.map(({ kind }) => kind)));
     expect([...kinds].sort()).toEqual([
       'malformed',
@@ -53,7 +53,7 @@ describe('the traffic of a sale', () => {
     }
   });
 
-  it('blames each field in some malformed body, and sends some that is no JSON', () => {
+  it('has malformed bodies for each field, and bodies that are not JSON', () => {
     const malformed = [...visits(SIZE)]
       .flatMap((visit) => visit.requests)
       .filter(({ kind }) => kind === 'malformed');

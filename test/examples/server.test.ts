@@ -65,7 +65,7 @@ describe('the server of the example', () => {
     await closed(socket); // within vitest's five seconds; by default Node.js waits for 60 to 90 s
   });
 
-  it('closes one connection more than it takes, and takes one again when one is gone', async () => {
+  it('closes a connection beyond its limit, and takes one again after another has ended', async () => {
     const { url, open } = await started({ connections: 3 });
     const sockets = await Promise.all([open(), open(), open()]);
     await closed(await open(head));

@@ -157,7 +157,7 @@ it('the listeners of a queue are called as without the property', async () => {
   expect(heard).toEqual([{ sku: 1, quantity: 2 }, 'closed', 'late']);
 });
 
-it('a property of Array.prototype is no option beside another one', () => {
+it('find() takes no option from Array.prototype', () => {
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
   stock.reserve({ sku: 1, quantity: 2, user: 7 });
   Object.defineProperty(Array.prototype, '0', { value: 'anything', configurable: true, writable: true });

@@ -35,7 +35,7 @@ describe('a signal whose methods are its own', () => {
     },
   );
 
-  it('leaves no waiter in line for room, by a method that throws', async () => {
+  it('leaves no waiter for room behind, by a method that throws', async () => {
     const queue = full();
     const signal = signalWith('addEventListener', fails);
     expect(await rejected(queue.push({ number: 1 }, { signal }))).toBe(failure);
@@ -58,7 +58,7 @@ describe('a signal whose methods are its own', () => {
     await queue[name]();
   });
 
-  it('leaves no waiter in the line of a limiter, by a method that throws', async () => {
+  it('leaves no waiter of a limiter behind, by a method that throws', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const first = await limiter.acquire();
     const signal = signalWith('addEventListener', fails);

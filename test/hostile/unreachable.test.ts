@@ -5,7 +5,7 @@ import { expectEnded, nodes, run } from '../program.js';
 /** Records are interpreted, not compiled. */
 const interpreted = ['--disallow-code-generation-from-strings'];
 
-describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ node }) => {
+describe.each(nodes)('code beside sluice, on $name,', ({ node }) => {
   it('reaches no native object, and survives a call of whatever it reaches', async () => {
     expectEnded(await run(new URL('programs/reach.js', import.meta.url), [], { node }), 0);
   });
@@ -34,7 +34,7 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(new URL('programs/sizes.js', import.meta.url), [], { node }), 0);
   });
 
-  it('finds that native functions survive every argument, and whatever stands in their memory', async () => {
+  it('finds that native functions survive every argument, and whatever bytes their memory holds', async () => {
     expectEnded(await run(new URL('programs/arguments.js', import.meta.url), ['1'], { node }), 0);
     expectEnded(await run(new URL('programs/arguments.js', import.meta.url), ['2'], { node }), 0);
   });

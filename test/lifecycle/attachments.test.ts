@@ -10,7 +10,7 @@ const items = [{ sku: 1, quantity: 2 * many }];
 const list = <T>(make: (i: number) => T): T[] => Array.from({ length: many }, (_, i) => make(i));
 
 describe('an object that a thread attaches again and again and never disposes of', () => {
-  it('takes one place of a queue, and all of it can be used', () => {
+  it('takes one thread slot of a queue, and each attachment can be used', () => {
     const queue = Queue.create(Order, { capacity: many });
     const others = list(() => Queue.attach(Order, queue.handle));
     others.forEach((other, i) => {
@@ -21,7 +21,7 @@ describe('an object that a thread attaches again and again and never disposes of
     expect(others[500]?.popMany(many).map(({ id }) => Number(id))).toEqual(list((i) => i));
   });
 
-  it('takes one place of a limiter, and all of it can be used', () => {
+  it('takes one thread slot of a limiter, and each attachment can be used', () => {
     const limiter = Limiter.create({ queueDepth: { max: many } });
     const others = list(() => Limiter.attach(limiter.handle));
     for (const other of others) expect(other.allow()).toBe(true);
@@ -31,7 +31,7 @@ describe('an object that a thread attaches again and again and never disposes of
     expect(limiter.stats().refused['queue-depth']).toBe(1);
   });
 
-  it('takes one place of a stock, and all of it can be used', () => {
+  it('takes one thread slot of a stock, and each attachment can be used', () => {
     const stock = Stock.create({ items });
     const others = list(() => Stock.attach(stock.handle));
     for (const other of others) expect(other.reserve({ sku: 1, quantity: 2 }).ok).toBe(true);
@@ -40,7 +40,7 @@ describe('an object that a thread attaches again and again and never disposes of
     expect(stock.audit()).toEqual({ items: 1, held: many });
   });
 
-  it('takes one place of a gate and of its parts, and all of it can be used', () => {
+  it('takes one thread slot of a gate and of its parts, and each attachment can be used', () => {
     const queue = Queue.create(Order, { capacity: many });
     const stock = Stock.create({ items });
     const gate = Gate.create({ queue, stock, fields });
@@ -51,7 +51,7 @@ describe('an object that a thread attaches again and again and never disposes of
     expect(gate.stats()).toMatchObject({ admitted: many, queueFull: 0 });
   });
 
-  it('takes one place of a stock and a limiter for all the gates that share them', () => {
+  it('takes one thread slot of a stock and a limiter for all the gates that share them', () => {
     const stock = Stock.create({ items });
     const limiter = Limiter.create({ queueDepth: { max: many } });
     const gates = list(() =>
@@ -60,14 +60,14 @@ describe('an object that a thread attaches again and again and never disposes of
     gates.forEach((gate, i) => {
       expect(gate.admit(order(i + 1)).outcome).toBe('admitted');
     });
-    // The queues drop the orders past their gates: whichever gate it was, units and places come back.
+    // The queues drop the expired orders, and no gate is called. The units and the places in flight of all come back.
     for (const { queue } of gates) expect(queue.tryPop()).toBeUndefined();
     expect(stock.counts(1)).toMatchObject({ reserved: 0, sold: 0 });
     expect(stock.stats()).toMatchObject({ reserved: many, cancelled: many });
     expect(limiter.stats()).toMatchObject({ allowed: many, inFlight: 0 });
   });
 
-  it('gives its place back when its thread ends', async () => {
+  it('gives its thread slot back when its thread ends', async () => {
     const stock = Stock.create({ items });
     const elsewhere = attachElsewhere('attachStock', stock.handle, 254);
     const program = new URL('./workers/attaches.js', import.meta.url);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 type Attach = (handle: object, staging: ArrayBuffer) => { dispose(): void } | string;
 
-/** Attaches a stock or a limiter in `count` new environments. Returns a function for each that disposes of it there. */
+/** Attaches a stock or a limiter in `count` new environments. Returns the functions that dispose of the attachments. */
 export function attachElsewhere(
   name: 'attachStock' | 'attachLimiter',
   handle: object,

@@ -25,7 +25,7 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     expectEnded(await run(program, [], { node, execArgv }), 0);
   });
 
-  it('takes nothing whose handle was read', async () => {
+  it('takes no object whose handle was read', async () => {
     expectEnded(await run(new URL('./programs/pinned.js', import.meta.url), [], { node, execArgv }), 0);
   });
 });
@@ -37,7 +37,7 @@ describe('the memory of an object', () => {
     Number((await run(program, [what, commit])).stdout);
 
   it.each(['queue', 'limiter', 'stock', 'restored stock', 'gate'])(
-    'is resident when a %s is created with commit, and not before it is written to without',
+    'is resident when a %s is created with commit, and without commit not before it is written to',
     async (what) => {
       expect(await grown(what, 'commit')).toBeGreaterThan(60);
       expect(await grown(what, 'no')).toBeLessThan(30);

@@ -11,7 +11,7 @@ const base = {
 
 const flag = only(true, false);
 const queue = Queue.create(record({ number: u32 }), { capacity: 4 });
-/** Up to a day; 0: none. */
+/** The rules for a warm-up: up to a day; 0: none. */
 const warmUpMs = {
   good: [0, 0.5, 86_400_000],
   wrong: ['1', null, true, 1n],

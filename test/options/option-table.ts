@@ -10,7 +10,7 @@ export interface OptionRules {
 
 /** A function that takes options, the options that it knows, and some that it must refuse as unknown. */
 export interface OptionTable {
-  /** Its name in error messages. */
+  /** The function's name in error messages. */
   readonly where: string;
   /** Calls the function. May return a promise. */
   readonly call: (options: unknown) => unknown;
@@ -57,7 +57,7 @@ export function key(textMax: number): OptionRules {
   };
 }
 
-/** A sku. */
+/** The rules for a sku. */
 export function sku(): OptionRules {
   return {
     good: [0, 2 ** 32 - 1, 'A-1', '1', 'ü'.repeat(16)],

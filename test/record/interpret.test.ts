@@ -62,7 +62,7 @@ function looksOf(codec: Codec<Row>): unknown[] {
     codec.view() === view,
     view.toObject(),
     { ...view },
-    outcomeOf(() => JSON.stringify(view)), // not of a bigint
+    outcomeOf(() => JSON.stringify(view)), // throws for a bigint
     inspect(view),
     structuredClone(view),
     Object.isFrozen(view),
@@ -179,7 +179,7 @@ it('a compiled codec and an interpreted one write the same bytes, and read the s
         const again = interpreted.codec.decode(at);
         deepStrictEqual(again, record);
         deepStrictEqual(Object.getOwnPropertyDescriptors(again), Object.getOwnPropertyDescriptors(record));
-        deepStrictEqual(Object.keys(again), Object.keys(record)); // their order
+        deepStrictEqual(Object.keys(again), Object.keys(record)); // in the same order
         compiled.codec.move(at);
         interpreted.codec.move(at);
         deepStrictEqual(looksOf(interpreted.codec), looksOf(compiled.codec));
@@ -189,7 +189,7 @@ it('a compiled codec and an interpreted one write the same bytes, and read the s
   );
 });
 
-it.each(everyType)('they hold the same at the edges of $type', (field) => {
+it.each(everyType)('both codecs hold the same at the edges of $type', (field) => {
   for (const value of edges) {
     const compiled = over(compile, { before: u8, field });
     const interpreted = over(interpret, { before: u8, field });
@@ -203,7 +203,7 @@ it.each(everyType)('they hold the same at the edges of $type', (field) => {
   }
 });
 
-it('they refuse the same values with the same errors, and leave the same behind', () => {
+it('both codecs refuse the same values with the same errors, and leave the same behind', () => {
   const places = fc.record({ column: fc.nat(), row: fc.nat({ max: RECORDS - 1 }), value: odd });
   fc.assert(
     fc.property(columns, fc.array(places, { minLength: 1, maxLength: 3 }), (list, bad) => {
@@ -232,7 +232,7 @@ it('they refuse the same values with the same errors, and leave the same behind'
   );
 });
 
-it('they read a record in the same order, each property once, before anything of it is written', () => {
+it('both codecs read a record in the same order, each property once, before anything of it is written', () => {
   fc.assert(
     fc.property(columns, fc.nat(), (list, failing) => {
       const fields = fieldsOf(list);

@@ -72,7 +72,8 @@ describe('a json field', () => {
   it('takes a text of exactly maxBytes bytes and refuses one more with a RangeError, counted in UTF-8', () => {
     const queue = queueOf();
     for (const letter of ['x', 'ü', '€']) {
-      const fits = mistyped(letter.repeat(Math.floor(98 / Buffer.byteLength(letter)))); // beside two quotes
+      // two more bytes are the quotes
+      const fits = mistyped(letter.repeat(Math.floor(98 / Buffer.byteLength(letter))));
       const padded = mistyped(`${fits}${'x'.repeat(98 - Buffer.byteLength(fits))}`);
       expect(queue.tryPush({ id: 1, cart: padded, last: 2 })).toBe(true);
       expect(queue.tryPop()?.cart).toBe(padded);

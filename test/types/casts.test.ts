@@ -26,7 +26,7 @@ describe('tests', () => {
     expect(lines('test', /\bas (?:never|any)\b(?! [a-z])|@ts-(?:ignore|nocheck)/)).toEqual([]);
   });
 
-  // In these folders frameworks and sluice meet. If a test needs a cast there, a user would need it, too.
+  // The tests in these folders use sluice with frameworks. If a test needs a cast there, a user would need it, too.
   it.each(['http', 'docs', 'hostile', 'types'])('use the types of sluice as they are: %s', (folder) => {
     expect(lines(join('test', folder), /\bas unknown as\b/)).toEqual([]);
   });

@@ -1,5 +1,5 @@
-// Consumers of the built package, compiled by the oldest compiler to the newest: with the types of the frameworks, with
-// those of the frameworks' previous versions, and without a framework.
+// Consumers of the built package, compiled by each compiler from the oldest to the newest: with the types of the
+// frameworks, with those of the frameworks' previous versions, and without a framework.
 
 import { execFile } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,8 @@ const projects: Readonly<Record<string, Project>> = {
     module: 'node16',
     skipLibCheck: false,
   },
-  // Hono's declarations need TypeScript 5.7, and Koa's do not fit the content-disposition that Express installs.
+  // Hono's declarations need TypeScript 5.7, and Koa's do not fit the content-disposition that Express installs. So the
+  // declarations of packages are not checked here.
   'with Koa and Hono': {
     installed: { hono: 'hono', koa: 'koa', '@types/koa': '@types/koa' },
     files: ['koa.mts', 'hono.mts', 'fetch.mts'],

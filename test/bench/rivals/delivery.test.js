@@ -34,9 +34,12 @@ describe.each([
   { title: 'shared-memory-disruptor', found: disruptor, measure: measureIsolated },
   { title: 'zeromq', found: zeromq, measure: measureIsolated },
 ])('$title', ({ found: { module: { file } = { file: '' }, missing }, measure }) => {
-  it.skipIf(missing).each(patterns)('delivers what $producers producers push by $batch', async (pattern) => {
-    expect(await measure(run(file, pattern))).toBeGreaterThan(0);
-  });
+  it.skipIf(missing).each(patterns)(
+    'delivers what $producers producers push in batches of $batch',
+    async (pattern) => {
+      expect(await measure(run(file, pattern))).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe.each([
@@ -54,7 +57,7 @@ describe.each([
   { title: 'thread-stream', found: threadStream },
 ])('$title', ({ found: { module: { file } = { file: '' }, missing } }) => {
   it.skipIf(missing).each([1, 64])(
-    'delivers what is pushed by %i to the consumer that it starts',
+    'delivers what is pushed in batches of %i to the consumer that it starts',
     async (batch) => {
       expect(await measureSpawning({ file, batch, ...short })).toBeGreaterThan(0);
     },
@@ -80,7 +83,7 @@ describe('a rival that is not installed', () => {
   /** @param {string} what */
   const errorOf = (what) => import(/* @vite-ignore */ what).catch((error) => error);
 
-  it('is told from one that is broken', async () => {
+  it('is distinguished from one that is broken', async () => {
     expect(missingPackage(await errorOf('no-such-rival'))).toBe('not installed');
     const unbuilt = new Error('Could not locate the bindings file. Tried: build/disruptor.node');
     expect(missingPackage(unbuilt)).toBe('not installed: its binary was not built');

@@ -23,8 +23,8 @@ const attach = {
   gate: () => Gate.attach(Order, gate.handle),
 };
 /**
- * The place, in the shape of each kind, of a number that decides how much memory there is: of records, keys, items,
- * orders.
+ * The offset, in the shape of each kind, of a number on which the size of the object depends: the number of records,
+ * keys, items, or orders in hand.
  */
 const sizes = { queue: 0, limiter: 16, stock: 0, gate: 52 };
 

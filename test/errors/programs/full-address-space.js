@@ -1,5 +1,6 @@
-// Calls that need much memory while the process has no more. Each is refused with a typed error, leaves nothing behind,
-// and succeeds once there is memory again. Starts itself again with a bound on its address space.
+// Makes calls that need much memory while the process can get no more. Each is refused with a typed error, leaves
+// nothing behind, and succeeds once there is memory again. The program starts itself again with a bound on its address
+// space.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { bytes, Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';

@@ -1,5 +1,5 @@
-// Starts waits while the process has no file descriptor left. Each fails with a typed error, and works once there are
-// some. Starts itself again with a bound on its descriptors.
+// Starts waits while the process has no file descriptor left. Each fails with a typed error, and succeeds once there
+// are descriptors again. The program starts itself again with a bound on its descriptors.
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +29,8 @@ function busyLimiter() {
   return limiter;
 }
 
-// Each wait uses its own object, on which nothing has waited yet. Each function begins the wait, and returns what lets
-// it end.
+// Each wait uses its own object, on which nothing has waited yet. Each function begins a wait, and returns its promise
+// and a function that lets the wait end.
 const waits = {
   push: (queue) => [queue.push({ number: 2 }), () => queue.tryPop()],
   reserve: (queue) => [queue.reserve(1), () => queue.tryPop()],

@@ -1,4 +1,4 @@
-// Asks for more memory than the process may have. Starts itself again with a bound on its address space.
+// Asks for more memory than the process may have. The program starts itself again with a bound on its address space.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Gate, Queue, record, Stock, u8, utf8 } from 'sluice';
@@ -37,7 +37,7 @@ for (const [name, attempt] of Object.entries(attempts)) {
   }
   throw new Error(`${name}: the system had the memory`);
 }
-// Existing objects go on.
+// Existing objects still work.
 const queue = Queue.create(Narrow, { capacity: 4 });
 const gate = Gate.create({ queue });
 if (gate.admit({ number: 1 }).outcome !== 'admitted') throw new Error('not admitted');

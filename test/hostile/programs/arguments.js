@@ -1,4 +1,4 @@
-/** Calls every native function with every kind of argument, over memory full of noise, and prints ok at the end. */
+/** Calls every native function with every kind of argument, over memory of random bytes, and prints ok at the end. */
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
@@ -85,7 +85,7 @@ for (const limiter of limiters) {
   const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(gateStaging.bytes), 0);
   if (lanes !== 'bad-range') throw new Error(`a gate of three lanes: ${lanes}`);
 }
-// No object can resolve a place in line of another object, or retire one in which a waiter still waits.
+// No object can resolve a waiter of another object, or retire a waiter that still waits.
 {
   const full = Queue.create(Order, { capacity: 1, maxWaiting: 2 });
   full.tryPush({ sku: 1, note: '' });
@@ -117,7 +117,7 @@ for (const limiter of limiters) {
   const { permits, depth } = figuresOf(queueFigures, new Float64Array(staging.words), queueStaging.figures);
   if (permits !== 0 || depth !== 0) throw new Error('permits were forged');
 }
-// Gates are given a key although the limiter has none, and no key although the limiter has keys.
+// Gates are given a key although the limiter has no keys, and no key although the limiter has keys.
 for (const i of [2, 3]) {
   const parts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native, limiter: all[i]?.native };
   const gate = attached(native.createGate(parts, {}, 4, memory(gateStaging.bytes), 0));
@@ -151,7 +151,7 @@ for (const i of [2, 3]) {
   ];
   if (answers.some((answer) => answer !== 'bad-staging')) throw new Error(`too short: ${answers}`);
 }
-// Too small, or none.
+// Staging that is too small or missing is refused.
 for (const staging of [{}, { in: memory(1), out: memory(1), dropped: memory(1), words: memory(1) }]) {
   const made = native.attachQueue(all[0]?.native.handle, Order.schema, /** @type {any} */ (staging));
   if (typeof made !== 'string') throw new Error('a queue without staging');
@@ -260,13 +260,13 @@ for (let round = 0; round < 6_000; round++) {
   }
 }
 
-// Only the owner of a place in line can ask about it.
+// Only the object whose waiter it is can ask about a waiter.
 const out = memory(limiterStaging.bytes);
 const shared = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
 const one = nativeLimiter(shared);
 const other = attached(native.attachLimiter(one.handle, out), out);
 one.allow(1);
-new Float64Array(out)[3] = Infinity; // its patience
+new Float64Array(out)[3] = Infinity; // the waiter's timeout
 const waiter = other.acquire(1) - 128;
 const waiting = () => shared.stats().waiting;
 one.leave(waiter);

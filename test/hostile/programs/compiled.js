@@ -4,7 +4,7 @@
  */
 import { Queue, record, u32, utf8 } from 'sluice';
 
-/** @type {Record<string, unknown>} what the code gave away, by the way that made it */
+/** @type {Record<string, unknown>} what the changed code gave away, by the way in which it was changed */
 const leaked = {};
 let way = '';
 Reflect.set(globalThis, 'leak', (/** @type {unknown} */ value) => {

@@ -1,5 +1,5 @@
 /**
- * Gives native code false facts about a gate's limiter and queue, and prints ok if native code did nothing with them.
+ * Gives native code false facts about a gate's limiter and queue, and prints ok if native code did not rely on them.
  */
 import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
 import { gateStaging } from '../../../dist/binding/contract.js';
@@ -9,7 +9,7 @@ import { nativeStock } from '../../../dist/stock/index.js';
 
 const Order = record({ sku: u32 });
 
-/** A gate without fields, natively. @param {Stock} stock */
+/** Makes a gate without fields by calling native code directly. @param {Stock} stock */
 function nativeGate(stock) {
   const parts = {
     queue: insideQueue(Queue.create(Order, { capacity: 8 })).native,

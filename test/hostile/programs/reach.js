@@ -1,8 +1,11 @@
-/** Looks at everything that public objects lead to, calls every function found with bad arguments, and prints ok. */
+/**
+ * Looks at everything that public objects lead to, and calls every function found with bad arguments. Prints ok if it
+ * found no native object and no memory of one.
+ */
 import * as sluice from 'sluice';
 import { isNative, objects } from './objects.js';
 
-/** @type {Set<unknown>} what every program has */
+/** @type {Set<unknown>} the objects that every program has, which are not looked at */
 const builtIn = new Set();
 /** @param {unknown} value @param {(from: string, to: unknown, of: unknown) => void} visit */
 function members(value, visit) {

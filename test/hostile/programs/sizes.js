@@ -200,7 +200,7 @@ const beyond = { ...same, windows: [windows[0], { limit: 6, windowMs: NaN }] };
 if (nativeLimiter(limiter).configure(beyond) !== -101) taken.push('configure: more than a log has room for');
 
 // A property that every object inherits is not taken for a size.
-const clock = new ManualClock(); // on it, all snapshots are alike
+const clock = new ManualClock(); // on a manual clock, equal ledgers have equal snapshots
 const usual = Stock.restore(snapshot, { clock }).snapshot();
 for (const name of ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements']) {
   Object.defineProperty(Object.prototype, name, { value: 1, configurable: true, enumerable: true });

@@ -1,4 +1,5 @@
-// alive.js <manner>: does this process end by itself, and what does it print before?
+// alive.js <manner>: prepares one state of this process. Tests observe whether the process ends by itself, and what it
+// prints before.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { newGate, order } from './order.js';

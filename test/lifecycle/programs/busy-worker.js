@@ -1,4 +1,4 @@
-// Does one thing for ever, so that it can be ended meanwhile. Posts { type: 'busy' } when it has begun.
+// Does one thing for ever, so that a program can end this thread meanwhile. Posts { type: 'busy' } when it has begun.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { newGate, Order, order } from './order.js';

@@ -1,4 +1,5 @@
-// committed.js <what> <commit>: makes one object of at least 64 MB, and prints by how many its process has grown.
+// committed.js <what> <commit>: makes one object of at least 64 MB, and prints by how many megabytes the process has
+// grown.
 import { bytes, Gate, Limiter, Queue, record, Stock } from 'sluice';
 
 const [what = '', commit] = process.argv.slice(2);

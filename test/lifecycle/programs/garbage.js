@@ -1,4 +1,5 @@
-// garbage.js <what>: creates hundreds of objects and forgets them. Their memory comes back. Needs --expose-gc.
+// garbage.js <what>: creates hundreds of objects and forgets them. Prints ok if their memory comes back. Needs
+// --expose-gc.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { newGate, Order, order } from './order.js';

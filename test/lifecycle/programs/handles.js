@@ -1,4 +1,4 @@
-// handles.js <story>: what becomes of a queue when the threads that hold it come and go.
+// handles.js <story>: checks what becomes of a queue when the threads that hold it come and go.
 import { once } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -90,14 +90,15 @@ const stories = {
     const other = new Holder();
     await other.ask({ do: 'attach', handle });
     await creator.ask({ do: 'dispose' });
-    equal((await other.ask({ do: 'push', number: 1 })).done, 'pushed'); // others keep it
+    equal((await other.ask({ do: 'push', number: 1 })).done, 'pushed'); // others keep their attachments
     await other.ask({ do: 'dispose' });
     equal((await other.ask({ do: 'attach', handle })).error, 'ERR_SLUICE_HANDLE');
     equal((await creator.ask({ do: 'attach', handle })).error, 'ERR_SLUICE_HANDLE');
     await Promise.all([creator.end(), other.end()]);
   },
 
-  // The main thread never loads the addon: it must survive the worker that loaded it first, and every later one.
+  // The main thread never loads the addon. The addon must survive the end of the worker that loaded it first, and of
+  // each later worker.
   async 'only workers load the addon, one after another'() {
     for (let i = 0; i < 10; i++) {
       const holder = new Holder();

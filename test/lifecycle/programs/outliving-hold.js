@@ -1,4 +1,5 @@
-// A hold still answers from living memory after its gate, and the parts that only the gate knew, have become garbage.
+// A hold still answers from memory that exists after its gate, and the parts that only the gate knew, have become
+// garbage.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-// Others can still attach to an object whose handle was read, though this thread forgets it. Needs --expose-gc.
+// A handle that was read still attaches to its object, though this thread has forgotten the object. Needs --expose-gc.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { newGate, Order, order } from './order.js';

@@ -1,4 +1,4 @@
-// uncaught.js <where> <die | go on>: an uncaught error, thrown by code that the library calls.
+// uncaught.js <where> <die | go on>: throws an error in code that the library calls, and catches it nowhere.
 import { Worker } from 'node:worker_threads';
 import { newGate, order } from './order.js';
 

@@ -61,7 +61,7 @@ else {
 async function main() {
   const queue = Queue.create(Row, { capacity: 256 });
   const worker = new Worker(new URL(import.meta.url), { workerData: queue.handle });
-  // Both may be emitted in one turn, with no microtask between them.
+  // Both may be emitted in one turn, with no microtask between them. So the program listens to both from the start.
   await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
   deepStrictEqual(queue.tryPushMany([100, 101].map(row)), 2);
   const batcher = queue.batcher();

@@ -6,7 +6,7 @@ export const plain: (request: Request) => Promise<Response> = fetchLimit(() => n
   key: (request) => text(request.url),
 });
 
-/** As a framework's. */
+/** A class of requests such as a framework has. */
 class OwnRequest extends Request {
   readonly nextUrl: URL = new URL(this.url);
 }
