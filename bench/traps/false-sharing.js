@@ -8,7 +8,7 @@
  * source does not show this, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
  *
  * sluice keeps words that different threads write 128 bytes apart: the words of a ring's producers, of its consumer,
- * the counters of each thread. `static_assert`s check the offsets, so a field added in between does not compile.
+ * the counters of each thread. `static_assert`s check the offsets, so code that breaks a distance does not compile.
  *
  * The trap measures counters 8 and 128 bytes apart, which two threads on two processors write: in C++ with a locked add
  * and with a plain store, in JavaScript with Atomics.add. Then it measures sluice's own ring, from the same header

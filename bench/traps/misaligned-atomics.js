@@ -14,8 +14,9 @@
  * is not a multiple of 128, attaching throws an error before it reads a byte. Every atomic in a segment has its natural
  * alignment, which is asserted at compile time.
  *
- * The trap offers the core a segment at each misaligned offset in a cache line (of 128 bytes), and puts a naive word
- * across the border of two. With a cross compiler and qemu the same source runs on aarch64 as well.
+ * The trap offers the core a segment at each misaligned offset in a cache line (of 128 bytes). It puts a naive word
+ * across the border of two lines of 64 bytes, the lines of x86-64. With a cross compiler and qemu the same source runs
+ * on aarch64 as well.
  */
 import { aarch64, host } from '../../test/core/compiler.js';
 import { answer, ProgramFailed, program, whyNot } from '../harness/repository-only/native/native-program.js';

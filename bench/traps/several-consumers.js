@@ -12,9 +12,9 @@
  * waits of the one consumer: its handlers begin in the order of the queue, and decide which buyer gets a unit before
  * they wait.
  *
- * In the trap, 4 threads serve the same orders. Each order takes a few microseconds of work, some more, and then one
- * unit while there are any. Naive: the head of the queue is an atomic counter, and every thread serves. sluice: all 4
- * try, and one gets the lease. The trap counts the orders served after a later one, and the buyers that got a unit
+ * In the trap, 4 threads serve the same orders. Each order takes a few microseconds of work, some take more, and then
+ * one unit while there are any. Naive: the head of the queue is an atomic counter, and every thread serves. sluice: all
+ * 4 try, and one gets the lease. The trap counts the orders served after a later one, and the buyers that got a unit
  * although an earlier buyer was refused. It also shows the price of the lease: one thread does the work.
  */
 import { parentPort } from 'node:worker_threads';

@@ -1,6 +1,6 @@
 /**
- * A producer thread that stamps each order with the moment of its push, and pushes `perSecond` of them, or with an
- * infinite rate as many as it can. It spins to keep its rate, because a sleep is longer than the time between two
+ * A producer thread that stamps each order with the moment of its push, and pushes `perSecond` orders a second, or with
+ * an infinite rate as many as it can. It spins to keep its rate, because a sleep is longer than the time between two
  * orders.
  */
 import { parentPort, workerData } from 'node:worker_threads';

@@ -4,7 +4,7 @@
  * @typedef {object} Run
  * @property {import('./machine.js').Machine} machine
  * @property {string} startedAt ISO 8601
- * @property {number} seconds that it took
+ * @property {number} seconds that the run took
  * @property {number} rounds
  * @property {boolean} quick
  * @property {import('../runner/group.js').Group[]} groups

@@ -7,11 +7,11 @@
  * @property {() => void | Promise<void>} turn makes the calls: this is timed
  * @property {() => void | Promise<void>} [rest] runs between turns, untimed: drains the queues that the turn filled
  * @property {(calls: number) => void | Promise<void>} check throws unless all `calls` made so far had the outcome that
- *   the case is named after. Called after the last rest
+ *   the case is named after. A thread calls it after its last rest
  * @property {() => void | Promise<void>} [close]
  *
  * @typedef {object} Shared the object that all threads of one measurement call
- * @property {unknown} data goes to each of them by structured clone
+ * @property {unknown} data goes to each of the threads by structured clone
  * @property {() => void | Promise<void>} dispose
  *
  * @typedef {object} Case

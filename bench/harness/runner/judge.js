@@ -4,7 +4,7 @@ import { spread } from './statistics.js';
 /**
  * @typedef {object} Verdict
  * @property {string} claim
- * @property {string} limit '>= 2', or '' if it is only reported
+ * @property {string} limit '>= 2', or '' if the value is only reported
  * @property {import('./statistics.js').Spread} [value] absent if it was not measured
  * @property {'met' | 'missed' | 'reported' | 'not measured'} outcome
  */

@@ -48,7 +48,7 @@ export function valueText(value, unit) {
 }
 
 /**
- * Formats the median, the least and the most value, all three with the suffix that suits the median.
+ * Formats the median, the smallest and the largest value, all three with the suffix that suits the median.
  * @param {import('./statistics.js').Spread} spread
  * @param {Unit} unit
  */

@@ -8,9 +8,9 @@ import { OrderSource } from '../traffic.js';
 import { PHASE } from './start-signal.js';
 
 /**
- * How long a producer that found its queue full sleeps before it tries again. It never spins, because on two cores that
- * takes the consumer's time. A full queue holds more than half a millisecond of work for the fastest consumer here, so
- * it does not run empty meanwhile.
+ * How long a producer that found its queue full sleeps before it tries again. The producer never spins, because on two
+ * cores that takes the consumer's time. A full queue holds more than half a millisecond of work for the fastest
+ * consumer here, so the queue does not run empty meanwhile.
  */
 const FULL_PAUSE_MS = 0.1;
 /** Records between two looks at the clock. */

@@ -16,9 +16,10 @@ const GRACE_MS = 20_000;
  * @property {number} producers
  * @property {number} [recordBytes]
  * @property {number[]} phasesMs how long each phase lasts
- * @property {URL} consumerFile gets { rival, link, producers, recordBytes, phasesMs, ...consumerData }
+ * @property {URL} consumerFile its workerData is { rival, link, producers, recordBytes, phasesMs, ...consumerData }
  * @property {object} [consumerData]
- * @property {URL} producerFile gets { rival, link, producer, recordBytes, phasesMs, control, ...producerData }
+ * @property {URL} producerFile its workerData is { rival, link, producer, recordBytes, phasesMs, control,
+ *   ...producerData }
  * @property {object} [producerData]
  */
 

@@ -126,8 +126,8 @@ function octets({ bytes }) {
 }
 
 /**
- * Returns the source of a codec that reads through a DataView and writes through typed arrays. That was the fastest of
- * the four combinations that were measured, by 2x for reading.
+ * Returns the source of a codec that reads through a DataView and writes through typed arrays. Of the four combinations
+ * that were measured this was the fastest: reads through a DataView took half the time of reads through typed arrays.
  * @param {ReturnType<typeof layOut>['laidOut']} fields
  */
 function codecSource(fields) {

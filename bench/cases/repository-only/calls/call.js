@@ -16,7 +16,7 @@ await caller.check(callsInAll);
 await caller.close?.();
 parentPort?.postMessage(phase);
 
-/** @param {number} durationMs the least sum of the times of all turns, if the rests are not too long */
+/** @param {number} durationMs the phase ends when its turns took this long, or the phase REST_FACTOR times as long */
 async function callFor(durationMs) {
   const giveUpAt = performance.now() + durationMs * REST_FACTOR;
   let calls = 0;

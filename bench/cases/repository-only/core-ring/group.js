@@ -1,4 +1,4 @@
-/** The ring of the core alone, without Node.js, beside two others that were written for this comparison. */
+/** The ring of the core alone, without Node.js, beside two other queues that were written for this comparison. */
 import { run as runProgram } from '../../../../test/core/compiler.js';
 import { whyNot } from '../../../harness/repository-only/native/native-program.js';
 import { countInstructions, measureRing } from './measure.js';

@@ -1,5 +1,5 @@
 /**
- * The features of the limiters, read from their documentation and source at these versions; none is measured.
+ * The features of the limiters, read from their documentation and source at the versions below; none is measured.
  * golang.org/x/time/rate is a library of another language, and was only read (rate/rate.go of its main branch, 2026).
  */
 import { readFileSync } from 'node:fs';

@@ -51,7 +51,7 @@ export const limiters = {
     store.init(/** @type {import('express-rate-limit').Options} */ ({ windowMs }));
     return { ask: async (key) => (await store.increment(key)).totalHits <= limit };
   },
-  // Also only the store of its package. With its default cache it would forget all keys but 5,000.
+  // Only the package's store, as above. With its default cache it would forget all keys but 5,000.
   '@fastify/rate-limit': ({ limit, windowMs, keys }) => {
     const store = new LocalStore(false, false, keys);
     let count = 0;

@@ -28,7 +28,7 @@ for (const { file, title, batches } of queues) {
     inlet.pushMany(orders);
     outlet.drain(visit, BATCH);
   };
-  if (inlet.flush === undefined) cases.one.push(benny.add(title, one)); // a rival with flush() only gathers
+  if (inlet.flush === undefined) cases.one.push(benny.add(title, one)); // with flush(), push() only gathers
   if (batches) cases.many.push(benny.add(title, many));
 }
 await benny.suite('push and drain, one at a time', ...cases.one, benny.cycle(), benny.complete());
