@@ -7,7 +7,7 @@ export const Order = record({
   user: u53,
   sku: u32,
   quantity: u16,
-  /** monotonicMs() just before it was admitted */
+  /** monotonicMs() just before the order was admitted */
   admittedAt: f64,
 });
 

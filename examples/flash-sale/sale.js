@@ -13,8 +13,8 @@ const HOLD_MS = 30_000;
 const TABLE_SIZE_MIN = 131_072;
 
 /**
- * The most users and ids to remember. Beyond it the ledger forgets the oldest ids; the retries of this scenario come
- * before that.
+ * The most users and ids to remember. If there are more ids, the ledger forgets the oldest; the retries of this
+ * scenario come before that.
  */
 const TABLE_SIZE_MAX = 1_000_000;
 

@@ -18,7 +18,7 @@ const CLOSE_GRACE_MS = 2_000;
 
 /** Limits beyond which a client is cut off, so that slow or idle clients cannot block others for long. */
 const LIMITS = {
-  /** A connection beyond these is closed at once, without an answer. The load of this example opens fewer. */
+  /** A connection beyond this number is closed at once, without an answer. The load of this example opens fewer. */
   connections: 1_024,
   /** The longest time until the header of a request is complete, and until the whole request is. */
   headersMs: 2_000,
@@ -60,7 +60,7 @@ export class OrderServer {
     this.#http.setTimeout(idleMs);
   }
 
-  /** @returns {Promise<string>} the URL on which it listens */
+  /** @returns {Promise<string>} the URL on which the server listens */
   async listen() {
     this.#http.listen(0, '127.0.0.1');
     await once(this.#http, 'listening');
