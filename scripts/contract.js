@@ -10,7 +10,7 @@ const printed = join(root, 'lib/binding/contract.ts');
 const program = join(root, `build/contract${process.platform === 'win32' ? '.exe' : ''}`);
 /**
  * The file with the digest of everything that the last successful check read. Every build begins with a check; this
- * file saves its seconds if nothing has changed.
+ * file saves the seconds of a check if nothing has changed.
  */
 const checked = join(root, 'build/contract.checked');
 

@@ -1,8 +1,8 @@
 // Checks that the core needs no operating system, so that a WebAssembly module can contain it:
 //   1. no header of native/core includes a header of an operating system, or one that needs an operating system;
 //   2. each header compiles for wasm32 by itself;
-//   3. the calls on the hot paths link to a module that imports only its memory and the functions of
-//   native/core/base/system.h, and no C library;
+//   3. the calls on the hot paths link without a C library to a module that imports only its memory and the functions
+//      of native/core/base/system.h;
 //   4. every struct in shared memory has the same layout in wasm32 as in 64-bit native code.
 // Where clang or the headers for wasm32 are missing, it reports that the checks are skipped, which is an error in CI.
 
