@@ -35,7 +35,7 @@ it('compile_commands.json compiles the sources of the addon, of the core tests a
       cwd: command.directory,
       encoding: 'utf8',
     });
-    if (/(doctest|relacy)\S*: No such file/.test(stderr)) continue; // not installed, as the core tests report
+    if (/(doctest|relacy)\S*: No such file/.test(stderr)) continue; // not installed; the core tests report that
     expect(status, stderr).toBe(0);
   }
 });

@@ -19,7 +19,7 @@ export interface OptionTable {
   readonly options: Readonly<Record<string, OptionRules>>;
   /** Options that cannot be left out. */
   readonly required?: readonly string[];
-  /** Names that the function must refuse: misspelled options, and those of a later version. */
+  /** Names that the function must refuse, such as misspelled options and options of other functions. */
   readonly unknown: readonly string[];
 }
 

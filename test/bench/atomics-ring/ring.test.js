@@ -9,7 +9,7 @@ const parcelFields = /** @type {const} */ ({ producer: 'u16', sequence: 'u32', w
 const Parcel = record(parcelFields);
 /** @typedef {{ producer: number, sequence: number, weight: number }} Parcel */
 
-// Numbers of first records: 20 before positions change sign, and 20 before they return to zero.
+// Numbers of first records: 20 records before positions change sign, and 20 before they return to zero.
 const NEAR_SIGN_CHANGE = 2 ** 30 - 20;
 const NEAR_ZERO = -20;
 
