@@ -13,13 +13,14 @@
 #include <intrin.h>
 #endif
 
-// Marks a function that is rarely called: the compiler keeps it out of its callers.
+// Marks a function that is rarely called. The compiler does not inline it, so its callers stay short.
 #if defined(_MSC_VER)
 #define SLUICE_APART __declspec(noinline)
 #else
 #define SLUICE_APART __attribute__((noinline))
 #endif
-// Marks a short function that is called often: in large files compilers do not inline it by themselves.
+// Marks a short function that is called often. The compiler inlines it even in a large file, where it would not do so
+// by itself.
 #if defined(_MSC_VER)
 #define SLUICE_INLINE __forceinline
 #else
@@ -28,14 +29,14 @@
 
 namespace sluice {
 
-// Words that different threads write are kept this many bytes apart. The lines of x86-64 have 64 bytes, but the
-// adjacent line is prefetched with each; those of Apple silicon have 128 bytes. This is not
-// std::hardware_destructive_interference_size: that is 64, 256 or absent, depending on the compiler, and would make the
-// layout depend on the compiler.
+// Words that different threads write are kept this many bytes apart. A processor with x86-64 has cache lines of 64
+// bytes, but prefetches the adjacent line with each; Apple silicon has cache lines of 128 bytes.
+// std::hardware_destructive_interference_size is not used: it is 64, 256 or absent, depending on the compiler, so the
+// layout would depend on the compiler, too.
 inline constexpr std::size_t kCacheLine = 128;
 
-// Tells the CPU that this is a spin loop. It does not yield the processor, because beside a busy thread a yield costs a
-// time slice.
+// Tells the CPU that this is a spin loop. It does not yield the processor: if another thread is ready to run, the
+// caller would then wait for that thread's whole time slice.
 inline void cpu_pause() noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _mm_pause();
@@ -50,16 +51,16 @@ inline void cpu_pause() noexcept {
 #endif
 }
 
-// Announces to the CPU that the line of `address` will be written soon. It is only a hint: it changes no memory, and
-// `address` may be any address.
+// Announces to the CPU that the cache line of `address` will be written soon, so that the CPU fetches it early. It is
+// only a hint: it changes no memory, and `address` may be any address.
 inline void prefetch_to_write(const void* address) noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _m_prefetchw(address);
 #elif defined(_MSC_VER)
   __prefetch(address);
 #elif defined(__x86_64__)
-  asm volatile(
-      "prefetchw %0" ::"m"(*static_cast<const char*>(address)));  // GCC's builtin would fetch for reading
+  // GCC's __builtin_prefetch would fetch the line for reading.
+  asm volatile("prefetchw %0" ::"m"(*static_cast<const char*>(address)));
 #else
   __builtin_prefetch(address, 1);
 #endif
@@ -72,14 +73,15 @@ struct StdAtomics {
   static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
   static void pause() noexcept { cpu_pause(); }
 
-  // Record bytes in a slot are plain memory, ordered by the slot's stamp.
+  // The bytes of a record in its slot are not atomic: a thread reads them only after it has read the stamp that
+  // publishes them.
   static void write_bytes(void* slot, const void* from, std::size_t bytes) noexcept {
     std::memcpy(slot, from, bytes);
   }
   static void read_bytes(void* to, const void* slot, std::size_t bytes) noexcept {
     std::memcpy(to, slot, bytes);
   }
-  // Copies from one place in shared memory to another.
+  // Copies a record from one place in shared memory into a slot.
   static void copy_bytes(void* slot, const void* from_slot, std::size_t bytes) noexcept {
     std::memcpy(slot, from_slot, bytes);
   }

@@ -8,13 +8,13 @@
 
 namespace sluice {
 
-// A clock that moves only when advance() is called, for tests and simulation. All threads share it.
+// A clock for tests and simulations, which moves only when a thread calls advance(). Several threads can share it.
 class ManualClock {
  public:
   explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
 
-  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees everything that the thread in advance()
-  // wrote before.
+  // REL now_: pairs with ACQ in now(): a thread that reads the new time sees everything that this thread wrote before.
+  // ACQ now_: pairs with REL in an earlier advance() of another thread.
   std::uint64_t advance(std::uint64_t by_ns) noexcept {
     return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
   }
@@ -24,7 +24,7 @@ class ManualClock {
   std::atomic<std::uint64_t> now_ns_;
 };
 
-// The clock that all objects of the core use: the monotonic clock of the machine, or a manual one.
+// A clock as the objects of the core use it: the monotonic clock of the machine, or a manual clock.
 class Clock {
  public:
   Clock() = default;
@@ -40,7 +40,8 @@ class Clock {
   const ManualClock* manual_ = nullptr;
 };
 
-// The time of one call. The first now() reads the clock; the later ones return the same time.
+// The time of one call, for which the clock is read at most once: the first now() reads it, and later calls of now()
+// return the same time.
 class CallTime {
  public:
   explicit CallTime(const Clock& clock) : clock_(clock) {}

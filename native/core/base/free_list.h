@@ -1,8 +1,8 @@
 // The free slots of a table, first in first out, so that a slot is used again as late as possible. This is a bounded
-// multi-producer multi-consumer queue of slot numbers, with a sequence per cell (D. Vyukov). Two facts make it simpler.
-// There are twice as many cells as slots, and never more numbers than slots, so put() always finds an empty cell. A
-// thread that takes a number reads it before it takes its position, so no other thread waits for it. put() cannot fail,
-// and waits for no thread.
+// multi-producer multi-consumer queue of slot numbers, with a sequence in each cell (D. Vyukov), but simpler in two
+// ways. There are at least twice as many cells as slots, and at most as many numbers as slots, so put() always finds an
+// empty cell: it cannot fail. take() reads the number in a cell before it claims the position of that cell, so put()
+// waits for no thread.
 //
 //   cell:  | sequence : 32 | slot : 32 |   written by put(); the sequence is the position + 1
 #pragma once
@@ -38,10 +38,12 @@ class FreeList {
 
   // Makes the slots 0 to slots - 1 free.
   void format(std::uint32_t slots) noexcept { format(slots, 0); }
-  // The same, as if `past` numbers had been put and taken before: a multiple of the number of cells.
+  // As format(slots), but as if `past` numbers had been put and taken before, so that tests can begin just before the
+  // sequences wrap around. `past` is a multiple of the number of cells.
   void format(std::uint32_t slots, std::uint64_t past) noexcept {
     for (std::uint32_t i = 0; i <= mask_; ++i) {
-      // Until put() writes the cell of a position, the cell has the sequence of the round before.
+      // A cell without a number gets the sequence of the round before, so that take() finds no number in it until put()
+      // has written it.
       const std::uint64_t position = past + i - (i < slots ? 0 : mask_ + 1ULL);
       cells_[i].store(cell_of(position, i), std::memory_order_relaxed);
     }
@@ -49,14 +51,14 @@ class FreeList {
     control_->put.store(past + slots, std::memory_order_relaxed);
   }
 
-  // The answer is exact only while no thread takes or puts.
+  // How many slots are free. The answer is exact only while no thread takes or puts.
   std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(control_->put.load(std::memory_order_relaxed) -
                                       control_->taken.load(std::memory_order_relaxed));
   }
 
-  // Calls visit(slot) for each free slot, in the order in which the slots will be taken. Call it while no thread takes
-  // or puts.
+  // Calls visit(slot) for each free slot, in the order in which the slots will be taken. No thread may take or put
+  // meanwhile.
   template <class Visit>
   void for_each(Visit&& visit) const {
     const std::uint64_t end = control_->put.load(std::memory_order_relaxed);
@@ -65,16 +67,16 @@ class FreeList {
     }
   }
 
-  // Takes the slot that has been free for longest. Returns kNoSlot if there is none, or if a thread that is putting the
-  // next one back has lost the processor.
+  // Takes the slot that has been free for longest. Returns kNoSlot if no slot is free, or if the thread that is putting
+  // that slot back does not finish within kSpinsMax pauses, because it has lost the processor.
   std::uint32_t take() noexcept {
     std::uint64_t position = control_->taken.load(std::memory_order_relaxed);
     for (int spins = 0;;) {
       // ACQ cell: pairs with REL in put(): the thread that put the slot has finished with it.
       const std::uint64_t cell = cells_[position & mask_].load(std::memory_order_acquire);
       if (sequence_in(cell) == sequence_of(position)) {
-        // Relaxed: the thread that wins the position has read its number above. Positions have 64 bits, so none
-        // repeats.
+        // Relaxed: the thread that wins the position has already read the cell, above. `taken` has 64 bits and never
+        // repeats, so if it is still `position`, the cell has not been written again.
         if (control_->taken.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
                                                   std::memory_order_relaxed)) {
           return slot_in(cell);
@@ -91,16 +93,16 @@ class FreeList {
   }
 
   void put(std::uint32_t slot) noexcept {
-    // Relaxed: the store of the cell publishes the number. At most as many numbers are in the list, or on their way
-    // into it, as there are slots. So the position is less than one round of cells ahead of the next one to be taken,
-    // and this cell is empty.
+    // Relaxed: the store of the cell publishes the number. The list, together with the threads in put(), has at most as
+    // many numbers as there are slots. So this position is less than one round of cells ahead of `taken`, and its cell
+    // is empty.
     const std::uint64_t position = control_->put.fetch_add(1, std::memory_order_relaxed);
     // REL cell: pairs with ACQ in take().
     cells_[position & mask_].store(cell_of(position, slot), std::memory_order_release);
   }
 
  private:
-  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses; the other thread needs two instructions
+  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses; a thread in put() needs two instructions
 
   static std::uint32_t sequence_of(std::uint64_t position) noexcept {
     return static_cast<std::uint32_t>(position + 1);

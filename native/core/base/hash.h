@@ -1,11 +1,12 @@
-// Mixing of 64-bit keys for the tables.
+// Mixes 64-bit words into hashes: of layouts, of snapshots, and of places in the table of items.
 #pragma once
 
 #include <cstdint>
 
 namespace sluice {
 
-// A bijection of 64-bit words with good avalanche (MurmurHash3's finaliser, A. Appleby; constants by D. Stafford).
+// A bijection of 64-bit words: each bit of `key` changes about half of the bits of the result (MurmurHash3's finaliser,
+// A. Appleby; constants by D. Stafford).
 constexpr std::uint64_t mix(std::uint64_t key) noexcept {
   key ^= key >> 30;
   key *= 0xbf58476d1ce4e5b9ULL;

@@ -1,6 +1,6 @@
-// A log-linear histogram of 64-bit values: 32 sub-buckets per power of two, so a reported quantile is within
-// 1/64 (1.6 %) of the value, over the whole range. One writer, any number of readers.
-// The idea is that of HdrHistogram (G. Tene).
+// A log-linear histogram of 64-bit values: it has 32 counts for each power of two, so a quantile that it returns
+// differs from the exact one by at most 1/64 (1.6 %), over the whole range. One thread at a time writes, and any number
+// of threads read. The idea is that of HdrHistogram (G. Tene).
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,8 @@ namespace sluice {
 
 class Histogram {
  public:
-  // Only one thread writes, so a plain load and store are enough. Readers may miss the newest record.
+  // Counts one more value. Only one thread at a time writes, so a load and a store are enough, without a locked
+  // instruction. A reader may miss the newest value.
   void record(std::uint64_t value) noexcept {
     add(counts_[index_of(value)], 1);
     add(sum_, value);
@@ -31,7 +32,8 @@ class Histogram {
                : static_cast<double>(sum_.load(std::memory_order_relaxed)) / static_cast<double>(total);
   }
 
-  // Returns the value below which the share `quantile` (0 to 1) of the recorded values lies; 0 if there are none.
+  // Returns about the value below which the share `quantile` of the recorded values lies: 0 means the least value, 1
+  // the greatest. Returns 0 if there are no values.
   std::uint64_t at(double quantile) const noexcept {
     const std::uint64_t total = count();
     if (total == 0) return 0;

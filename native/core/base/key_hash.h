@@ -2,7 +2,7 @@
 // that does not know the secret cannot choose keys that meet in one place of a table, nor find two keys with the same
 // fingerprint.
 //
-// A fingerprint (Key) has 128 bits: the probability that any two of a billion keys share one is 10^-21.
+// A fingerprint has 128 bits: the probability that any two of a billion keys have the same fingerprint is about 10^-21.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,9 @@ struct KeySecret {
   std::uint64_t words[2] = {0, 0};
 };
 
+// The fingerprint of a key; in a stock also a number (see ledger_key.h).
 struct Key {
-  std::uint64_t low = 0, high = 0;  // never both 0: that marks a free place
+  std::uint64_t low = 0, high = 0;  // a key never has both 0: {0, 0} means no key, and marks a free place
 
   friend bool operator==(const Key&, const Key&) = default;
 };
@@ -48,7 +49,7 @@ class KeyHash {
     return hash.finish();
   }
 
-  // A hash of a few words.
+  // Returns the hash of a few words.
   template <class... Words>
   static std::uint64_t of(const KeySecret& secret, HashOf purpose, Words... words) noexcept {
     KeyHash hash(secret, static_cast<std::uint64_t>(purpose));

@@ -6,8 +6,8 @@
 //   layout.bytes()                                              // the size of all parts
 //   layout.hash()                                               // a hash of where the parts are
 //
-// Layout checks its products and sums: if a layout grows beyond 2^62 bytes, bytes() returns kTooLarge from then on, for
-// which no system has memory.
+// No size wraps around: if a layout grows beyond 2^62 bytes, bytes() returns kTooLarge from then on. Segment::create()
+// then refuses the layout.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace sluice {
 
-// Returns one number for several numbers. Their order matters.
+// Returns a hash of several numbers. It depends on their order.
 template <class... Numbers>
 constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
   std::uint64_t hash = mix(sizeof...(numbers));
@@ -29,7 +29,7 @@ class Layout {
  public:
   static constexpr std::uint64_t kTooLarge = ~0ULL;
 
-  // Places `count` times `each` bytes and returns their offset.
+  // Places an array of `count` elements of `each` bytes, and returns its offset.
   constexpr std::uint64_t place_bytes(std::uint64_t each, std::uint64_t count = 1) noexcept {
     const std::uint64_t offset = bytes_;
     note(offset, each, count);
@@ -46,13 +46,13 @@ class Layout {
     static_assert(alignof(T) <= kCacheLine);
     return place_bytes(sizeof(T), count);
   }
-  // Places `count` parts, each of which has the layout `part`.
+  // Places an array of `count` parts that all have the layout `part`, and returns its offset.
   constexpr std::uint64_t place(const Layout& part, std::uint64_t count = 1) noexcept {
     note(part.hash());
     return place_bytes(part.bytes(), count);
   }
 
-  // Makes the hash depend on more numbers: those that decide where a word is, or what it means.
+  // Makes the hash depend on further numbers, which decide where a word is, or what it means.
   template <class... Numbers>
   constexpr void note(Numbers... numbers) noexcept {
     hash_ = layout_hash(hash_, numbers...);

@@ -1,4 +1,5 @@
-// Lets one reader see a set of tables while no thread changes them, at the cost of one fence per change.
+// Lets one thread, the reader, see tables while no other thread changes them. The cost for the other threads is one
+// fence for each operation.
 //
 //   operation                           reader
 //   inside = 1                          paused = 1
@@ -7,8 +8,8 @@
 //     inside = 0; wait; start over      read; paused = 0
 //
 // The operation sees `paused`, or the reader sees `inside`, or both do, because both sides have a full fence between
-// their store and their load (as in doorbell.h). An operation is a few hundred nanoseconds of native code, so the
-// reader waits longer only if a thread was preempted inside one.
+// their store and their load (as in doorbell.h). An operation is native code, usually of a few hundred nanoseconds, so
+// the reader waits for long only if a thread was preempted inside an operation.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@
 
 namespace sluice {
 
-// While it lives, no other thread changes what `quiesce` guards.
+// While a Paused lives, no other thread changes what `quiesce` guards.
 template <class Quiesce>
 class Paused {
  public:
@@ -34,7 +35,8 @@ class Paused {
   Quiesce& quiesce_;
 };
 
-// Each thread has a `Line`, with an atomic `inside` (see thread_slots.h). `Lines` are the lines of all threads.
+// A `Line` is one thread's cache line with an atomic `inside`, such as its ThreadSlot. `Lines` are those of all
+// threads.
 template <class A = StdAtomics>
 class Quiesce {
  public:
@@ -47,7 +49,8 @@ class Quiesce {
       // ACQ paused: pairs with REL in resume(), so that the operation sees what the reader wrote.
       if (paused_.load(std::memory_order_acquire) == 0) [[likely]]
         return;
-      // Relaxed: this thread wrote nothing since the fence, and the fence publishes everything before it.
+      // Relaxed: this thread wrote nothing between the fence and this store, and the fence publishes what it wrote
+      // before.
       line.inside.store(0, std::memory_order_relaxed);
       spin_wait<A>([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }
@@ -58,8 +61,8 @@ class Quiesce {
     line.inside.store(0, std::memory_order_release);
   }
 
-  // Returns when no operation is inside and none can enter. Only one reader at a time pauses the operations; other
-  // readers wait for its resume().
+  // Returns when no thread is inside an operation, and none can enter one. Only one reader at a time pauses the others;
+  // further readers wait in pause() until it calls resume().
   template <class Lines>
   void pause(const Lines& lines) noexcept {
     std::uint32_t running = 0;

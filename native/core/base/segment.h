@@ -1,19 +1,21 @@
 // A segment is the contiguous block of memory that contains an object. It is zeroed at creation and never grows. Its
-// contents are addressed by offsets only, so that they mean the same wherever it is mapped. The platform maps it.
+// contents are addressed by offsets only, so that they mean the same wherever the segment is mapped. The program that
+// creates an object maps its segment (see platform/mapping.h); the core never does.
 //
-//   offset 0                    128
-//   | SegmentHeader (one line) | shape | the rest of the object's own layout ...             |
+//   offset 0                          128
+//   | SegmentHeader (one cache line) | shape | the rest of the object's own layout ...       |
 //
 // A thread that attaches calls check_segment(), which compares every field of the header; a mismatch is reported as an
-// error, and never crashes the process. The check needs nothing but the segment, so that another process can make it:
-// it computes the layout once more from the shape that it finds in the segment. A class `Object` whose memory is a
-// segment has
+// error, and never crashes the process. Besides the expected schema, the check needs only the segment, so another
+// process can make it, too: it computes the layout once more from the shape that it finds in the segment. A class
+// `Object` whose memory is a segment has
 //
 //   kKind           its SegmentKind
-//   Shape           the settings that decide the layout of its memory, at the beginning of the body and fixed at
-//                   creation. Its sound() returns whether an object can have this shape.
+//   Shape           the type of the settings at the beginning of the body. The settings on which the layout depends are
+//                   fixed at creation. Shape::sound() returns whether an object can have this shape.
 //   layout(shape)   a Layout: where the parts of the body are for this shape. Its hash depends on the offset of every
-//                   part, on the sizes of the structs, on the shape, and on the numbers that give words their meaning.
+//                   part, on the sizes of the structs, on the settings that decide the layout, and on the numbers that
+//                   give words their meaning.
 #pragma once
 
 #include <cstddef>
@@ -31,30 +33,33 @@ enum class SegmentKind : std::uint32_t { kQueue = 1, kLimiter = 2, kStock = 3, k
 enum class AttachError : std::uint8_t {
   kNone,
   kMisaligned,  // the base address is not a multiple of kCacheLine: atomics could fault
-  kTooSmall,    // fewer bytes than the header says, or than the shape needs
+  // The memory has no room for the smallest segment, or for as many bytes as the header or the shape asks for.
+  kTooSmall,
   kBadMagic,    // not a segment
   kBadVersion,  // a segment of another layout version
   kBadKind,     // a segment of another kind of object
-  kBadLayout,   // the same version and kind, but this program would look for the parts elsewhere
-  kBadSchema,   // the same layout, but the contents mean something else
+  // The right version and kind, but the shape is not sound, or this program computes another layout for it.
+  kBadLayout,
+  kBadSchema,  // the right layout, but the contents mean something else
 };
 
 struct SegmentHeader {
-  // These three keep their offsets in all versions, so that each version recognizes the segments of all others.
+  // `magic`, `layout_version` and `kind` keep their offsets in all versions, so that each version recognizes the
+  // segments of all others.
   std::uint64_t magic;
   std::uint32_t layout_version;
   SegmentKind kind;
 
-  std::uint64_t bytes;        // of the whole segment, header included
-  std::uint64_t layout_hash;  // of Object::layout(shape)
-  // A hash of what the bytes of records mean. A queue has the hash of its record schema here; a gate has that of the
-  // fields that it reads, and of the schema of its queue. A limiter and a stock have 0: a thread that attaches to them
-  // expects no particular contents, but takes over the configuration that it finds.
+  std::uint64_t bytes;        // the size of the whole segment, with this header
+  std::uint64_t layout_hash;  // the hash of Object::layout(shape)
+  // A hash of what the bytes of records mean. A queue has the hash of its record schema here. A gate has a hash of the
+  // fields that it reads and of the schema of its queue. A limiter and a stock have 0, because they contain no records:
+  // a thread that attaches takes over the configuration that it finds.
   std::uint64_t schema_hash;
 };
 
 inline constexpr std::uint64_t kSegmentMagic = 0x6563'6975'6c73'0001;  // "\1\0sluice", little-endian
-// Must be raised with each change of a layout. test/core/base/segment_kinds_test.cc notices most changes.
+// A change of a layout must also raise this. test/core/base/segment_kinds_test.cc fails after most such changes.
 inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kSegmentBody = kCacheLine;  // where the object's own layout begins
 static_assert(sizeof(SegmentHeader) <= kSegmentBody);
@@ -71,7 +76,7 @@ const typename Object::Shape& shape_in(const void* body) noexcept {
 }
 
 // Returns why the `bytes` bytes at `base` cannot be used as a segment of an Object, or kNone. `schema(shape)` returns
-// the schema hash that the caller expects. It is called last, when all other fields are right.
+// the schema hash that the caller expects. It is called last, and only if all other fields of the header are right.
 template <class Object, class Schema>
 AttachError check_segment(const void* base, std::uint64_t bytes, Schema&& schema) {
   using Shape = typename Object::Shape;

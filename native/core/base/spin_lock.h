@@ -1,6 +1,5 @@
-// A lock for rare and short work. A thread that finds it locked spins for a bounded time, and then sleeps for short
-// times; it does not yield in a loop. A push that finds room takes no such lock, and neither does a pop, unless the
-// queue overwrites or has waiters for room.
+// A lock for rare and short work. A thread that finds it locked waits as spin_wait() does. A push to a queue, or a pop,
+// takes no such lock, unless the queue overwrites, has waiters for room, or drops an order of a gate.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +25,7 @@ class SpinLock {
   typename A::template atomic<std::uint32_t> locked_{0};
 };
 
-// Holds the lock while it lives.
+// Holds `lock` while it lives.
 template <class A>
 class Locked {
  public:

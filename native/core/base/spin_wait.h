@@ -1,5 +1,6 @@
-// Waits for a step that another thread finishes within nanoseconds, unless that thread was preempted. It spins for a
-// bounded time, and then sleeps for short times; it does not yield in a loop.
+// Waits until done() returns true. The caller waits for a step that another thread finishes within nanoseconds, unless
+// that thread was preempted. So spin_wait() first pauses 1,000 times, and only then sleeps, for about 50 microseconds
+// at a time. It never yields: see cpu_pause().
 #pragma once
 
 #include "core/base/atomics.h"

@@ -1,5 +1,5 @@
-// Everything that the core calls in the system on which it runs. The core includes no header of a system. A program
-// that is built on the core links native/platform/system.cc; a WebAssembly module imports these functions.
+// Everything that the core calls in the system on which it runs. The core includes no header of a system. A native
+// program that is built on the core links native/platform/system.cc; a WebAssembly module imports these functions.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ namespace sluice::system {
 // Nanoseconds since an arbitrary start, by a clock that never goes back.
 SLUICE_SYSTEM("monotonicNs") std::uint64_t monotonic_ns() noexcept;
 
-// Nanoseconds since 1970, by a clock that may be set.
+// Nanoseconds since 1970, by the wall clock, which goes forward or back when it is set.
 SLUICE_SYSTEM("wallNs") std::uint64_t wall_ns() noexcept;
 
-// Gives the processor up for about 50 microseconds.
+// Makes the calling thread sleep for about 50 microseconds.
 SLUICE_SYSTEM("rest") void rest() noexcept;
 
 // Reports a broken invariant (see check.h) and ends the process.

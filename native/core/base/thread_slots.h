@@ -1,11 +1,12 @@
-// One cache line for each attached thread. It contains counters, which the thread adds to without contention, and a
-// flag that is set while the thread is inside an operation, so that a reader can wait until no thread is inside one
-// (see quiesce.h).
+// An object's thread slots: one cache line for each attached thread. It contains counters, which the thread adds to
+// without contention, and a flag that is set while the thread is inside an operation, so that a reader can wait until
+// no thread is inside one (see quiesce.h).
 //
 //   slot i: | owner | inside | users | counters[kThreadCounters] |   only its owner writes it, any thread reads it
 //
-// An owner is a thread, named by a number that no other thread has. All attachments of one thread to one object share a
-// slot, so that attachments that wait for the garbage collector take no slots from other threads.
+// An owner is a thread, named by a number that no other thread has; exceptions are kNameless and kReturns. All
+// attachments of one thread to one object share a slot, so that attachments that wait for the garbage collector take no
+// slots from other threads.
 #pragma once
 
 #include <atomic>
@@ -16,7 +17,7 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t kThreadsMax = 256;  // threads attached at one time; one more is refused
+inline constexpr std::uint32_t kThreadsMax = 256;  // the most threads that have one object attached at one time
 inline constexpr std::uint32_t kThreadCounters = 14;
 
 struct alignas(kCacheLine) ThreadSlot {
@@ -25,7 +26,7 @@ struct alignas(kCacheLine) ThreadSlot {
   std::uint32_t users;                // acquire() calls that are not released yet; only the owner reads it
   std::atomic<std::uint64_t> counters[kThreadCounters];
 
-  // Only the owner adds, so a plain load and store are enough, without a locked instruction.
+  // Only the owner adds, so a load and a store are enough, without a locked instruction.
   void count(std::uint32_t counter, std::uint64_t by = 1) noexcept {
     counters[counter].store(counters[counter].load(std::memory_order_relaxed) + by,
                             std::memory_order_relaxed);
@@ -35,11 +36,14 @@ static_assert(sizeof(ThreadSlot) == kCacheLine);
 
 class ThreadSlots {
  public:
-  static constexpr std::uint64_t kNameless = ~0ULL;  // each acquire() takes another slot
-  static constexpr std::uint64_t kReturns = ~1ULL;   // GateReturns of all gates share this slot, under a lock
+  // In place of an owner's number: each acquire() takes a slot of its own.
+  static constexpr std::uint64_t kNameless = ~0ULL;
+  // In place of an owner's number: all gates share one slot, for orders that they give back (see
+  // session/gate_returns.h). A thread that uses it holds a lock of the object.
+  static constexpr std::uint64_t kReturns = ~1ULL;
 
-  // Returns the slot of `owner`; if it has none, takes a free one. nullptr: no slot is free. The counters go on from
-  // where the last owner of the slot left them, so that sums never shrink. Calls of one owner never overlap.
+  // Returns the slot of `owner`; if it has none, takes a free one. nullptr: no slot is free. The counters of the slot
+  // keep the values that its last owner left, so that sums never shrink. Calls for one owner must not overlap.
   ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
     ThreadSlot* slot = owner == kNameless ? nullptr : find(owner);
     if (slot == nullptr) slot = take(owner);
@@ -58,8 +62,9 @@ class ThreadSlots {
     return static_cast<std::uint32_t>(&slot - slots_);
   }
 
-  // The slots are read one after another, while threads count. What one thread adds and another one subtracts may
-  // therefore be counted in part: the sum may be too large by that, and is 0 where it would be negative.
+  // The sum of a counter over all slots. The slots are read one after another, while threads count. If one thread adds
+  // an amount and another one subtracts it, the sum may contain only one of both changes, and so be too large or too
+  // small. Returns 0 in place of a negative sum.
   std::uint64_t sum(std::uint32_t counter) const noexcept {
     std::uint64_t total = 0;
     for (const ThreadSlot& slot : slots_) total += slot.counters[counter].load(std::memory_order_relaxed);
@@ -72,7 +77,7 @@ class ThreadSlots {
  private:
   ThreadSlot* find(std::uint64_t owner) noexcept {
     for (ThreadSlot& slot : slots_) {
-      // Relaxed: this thread wrote its own number itself; for kReturns, the lock orders the threads that use it.
+      // Relaxed: this thread wrote its own number itself; for kReturns, the lock orders the threads that use that slot.
       if (slot.owner.load(std::memory_order_relaxed) == owner) return &slot;
     }
     return nullptr;

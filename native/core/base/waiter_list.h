@@ -5,8 +5,11 @@
 //           take, enter            leave                    release
 //   free ---------------> waiting -------> served or ended --------> free
 //
+// A waiter whose wait is over before it begins goes from free to ended at once: take(), end().
+//
 // A list contains only numbers and indices, so it means the same wherever its memory is mapped. One lock guards all of
-// it. The cost of a step does not depend on how many waiters there are.
+// it; any thread may read a waiter's state, and the count of waiters, without the lock. The cost of a step does not
+// depend on how many waiters there are; only format() visits all places.
 //
 // No wake-up is lost, whichever thread serves:
 //
@@ -15,8 +18,8 @@
 //   before_look(): fence (seq_cst)    <----->    made_room(): fence (seq_cst)
 //   is there room now?                           waiting() > 0? then it serves
 //
-// The waiter finds the room, or the other thread finds the count, or both do. "Room" means here whatever the waiters
-// wait for.
+// The waiter finds the room, or the thread that makes room finds the count, or both do. In this file "room" means
+// whatever the waiters wait for.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +48,9 @@ struct WaiterChain {
 template <class A = StdAtomics>
 struct WaiterControl {
   SpinLock<A> lock;
-  std::uint32_t free;                                  // the index of the first free place, + 1; 0: none
-  typename A::template atomic<std::uint32_t> waiting;  // written under the lock, read by any thread
+  std::uint32_t free;  // the index of the first free place, + 1; 0: none
+  // How many waiters wait. Written under the lock, read by any thread.
+  typename A::template atomic<std::uint32_t> waiting;
 };
 
 // The part that all types of waiters have in common. Each type derives from it, and adds a `std::uint64_t owner`: the
@@ -57,14 +61,16 @@ struct WaiterPlace {
   WaiterLinks links;                               // neighbours in its chain; `next` also links free places
 };
 
-// The owners whose threads must be woken. Most steps serve no more waiters once it is full(). A step that reviews a
-// chain goes on, and may set `missed`.
+// The owners whose threads must be woken. A step serves no more waiters once this is full(). LimiterWaiters also adds
+// the owners of waiters whose waits it ends, even then. If it ends more waits than there are places for owners,
+// `missed` is set, and the caller finds the owners elsewhere: see LimiterWaiters::listed().
 struct WokenOwners {
   static constexpr std::uint32_t kMax = 64;
-  std::uint64_t owners[kMax + 1];  // a step that begins one waiter before it is full may add two
+  // One more than kMax: LimiterWaiters::tend() may serve kMax waiters, and then end the wait of its own waiter.
+  std::uint64_t owners[kMax + 1];
   std::uint32_t count = 0;
   std::uint32_t waiters = 0;
-  bool missed = false;  // there was no place for an owner
+  bool missed = false;  // an owner was not added, because there was no place
 
   bool full() const noexcept { return waiters >= kMax; }
   void add(std::uint64_t owner) noexcept {
@@ -106,14 +112,16 @@ class WaiterList {
 
   // A thread that makes room calls made_room() before this: see the handshake above.
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
-  // Called between making room and waiting(). Pairs with the fence in before_look().
+  // A thread calls this after it has made room, and before it calls waiting(). The fence pairs with that in
+  // before_look().
   static void made_room() noexcept { A::fence(std::memory_order_seq_cst); }
 
   // Relaxed: the owner takes the lock before it uses what its waiter was given, and the lock orders that.
   static WaiterState state(const Waiter& waiter) noexcept {
     return waiter.state.load(std::memory_order_relaxed);
   }
-  // Whether the place has a waiter of `owner`. Only that owner frees the place. Takes the lock.
+  // Whether the place has a waiter of `owner`. If so, the answer stays true until that owner frees the place. Takes the
+  // lock.
   bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept {
     const Locked<A> locked(control_->lock);
     return has_place(places_[index], owner);
@@ -127,7 +135,7 @@ class WaiterList {
   // Whether no place is free.
   bool full() const noexcept { return control_->free == 0; }
 
-  // Takes the next free place for `owner`; there must be one. The caller then calls enter() or end(), under the same
+  // Takes a free place for `owner`; there must be one. The caller then calls enter() or end() before it unlocks the
   // lock.
   Waiter& take(std::uint64_t owner) noexcept {
     Waiter& taken = places_[control_->free - 1];
@@ -141,10 +149,10 @@ class WaiterList {
     waiter.state.store(WaiterState::kWaiting, std::memory_order_relaxed);
     control_->waiting.fetch_add(1, std::memory_order_relaxed);
   }
-  // Called between enter() and the look for room. Pairs with the fence in made_room().
+  // A waiter's thread calls this after enter(), and before it looks for room. The fence pairs with that in made_room().
   static void before_look() noexcept { A::fence(std::memory_order_seq_cst); }
 
-  // Takes a waiter out of the chain in which it waits.
+  // Takes a waiter out of the chain in which it waits, and gives it the state `becomes`.
   void leave(WaiterChain& chain, Waiter& waiter, WaiterState becomes) noexcept {
     remove<&Waiter::links>(chain, waiter);
     waiter.state.store(becomes, std::memory_order_relaxed);
@@ -160,13 +168,13 @@ class WaiterList {
     control_->free = index_of(waiter) + 1;
   }
 
-  // nullptr: the chain is empty.
+  // The first waiter of the chain; nullptr: the chain is empty.
   Waiter* front(const WaiterChain& chain) const noexcept { return at(chain.first); }
-  // The waiter behind this one in its chain; nullptr: it is the last one.
+  // The next waiter of the chain in which `waiter` is; nullptr: `waiter` is the last one.
   Waiter* behind(const Waiter& waiter) const noexcept { return at(waiter.links.next); }
   static bool is_front(const Waiter& waiter) noexcept { return waiter.links.prev == 0; }
 
-  // These two work on any chain: `kLinks` is the member of a waiter that links it.
+  // append() and remove() work on any chain: `kLinks` is the member of a waiter that contains its links in that chain.
   template <auto kLinks>
   void append(WaiterChain& chain, Waiter& waiter) noexcept {
     const std::uint32_t place = index_of(waiter) + 1;
