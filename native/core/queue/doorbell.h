@@ -1,4 +1,4 @@
-// The doorbell: wakes a sleeping consumer, and costs an awake one nothing but a fence.
+// The doorbell wakes a sleeping consumer. While the consumer is awake, it costs a push only a fence and a load.
 //
 //   producer                          consumer
 //   publish a record                  found nothing to read
@@ -8,12 +8,12 @@
 //                                                                   no:  sleep
 //
 // The producer finds `parked`, or the consumer finds the record, or both do, because both sides have a full fence
-// between their store and their load. Without the fences, a store may still be in the store buffer when the load is
-// done, and the wake-up is lost. Only the producer that takes `parked` from 1 to 0 makes a system call, so a burst
-// rings once. The core does not ring the bell itself (an eventfd, a uv_async): its caller does.
+// between their store and their load. Without the fences, a store could still be in the store buffer when the load is
+// done, and the wake-up would be lost. Only the producer that changes `parked` from 1 to 0 makes a system call, so a
+// burst of records rings once. The core does not ring the bell itself (an eventfd, a uv_async): its caller does.
 //
-// A consumer that dies asleep leaves parked = 1. That causes at most one useless ring, because the next consumer looks
-// for records before it parks.
+// A consumer that dies asleep leaves parked = 1. The next push may then ring in vain, and stores 0. No record is
+// missed, because the next consumer looks for records before it sleeps.
 #pragma once
 
 #include <cstdint>
@@ -25,25 +25,26 @@ namespace sluice {
 template <class A = StdAtomics>
 class Doorbell {
  public:
-  // Called by a producer after publishing (or closing). Returns whether it must ring the bell.
+  // A thread calls this after it has published records, or closed the queue. Returns whether it must ring the bell.
   bool must_ring() noexcept {
     // Pairs with the fence in park().
     A::fence(std::memory_order_seq_cst);
     // Relaxed: the fence orders it, and the exchange decides.
     if (parked_.load(std::memory_order_relaxed) == 0) return false;
-    // Relaxed: only the thread that changes 1 to 0 rings. The stamp publishes the record, not this word.
+    // Relaxed: the stamps publish the records, not this word. Only the thread that changes 1 to 0 rings.
     return parked_.exchange(0, std::memory_order_relaxed) != 0;
   }
 
-  // Called by a consumer that has found nothing, to announce that it is about to sleep. It must look again before it
-  // sleeps.
+  // A consumer that has found no record calls this to announce that it is about to sleep. It must look for records once
+  // more before it sleeps.
   void park() noexcept {
     parked_.store(1, std::memory_order_relaxed);
     // Pairs with the fence in must_ring().
     A::fence(std::memory_order_seq_cst);
   }
 
-  // Called by a consumer that is awake. A producer that has just exchanged 1 for 0 rings once for nothing.
+  // A consumer calls this when it does not sleep, or sleeps no more. A thread that has just changed 1 to 0 still rings,
+  // in vain.
   void unpark() noexcept { parked_.store(0, std::memory_order_relaxed); }
 
  private:

@@ -1,8 +1,8 @@
-// Chooses the lane that is served next: the most urgent one (lane 0 first), except that every lane is guaranteed its
-// share. In each round, each lane that has a record, except the most urgent of them, earns its weight. A lane that has
-// earned the sum of all weights is served out of turn, and loses that sum again. Weight / sum is thus the least share
-// of a lane that always has a record, and no lane starves.
-// This is a form of weighted round robin with credits (deficit round robin, M. Shreedhar and G. Varghese).
+// Chooses the lane that is served next: of the lanes that have a record, the most urgent one (that with the lowest
+// number), except that every lane is guaranteed its share. At each choice, each lane that has a record, except the most
+// urgent of these, earns its weight. A lane that has earned the sum of all weights is chosen out of turn, and loses
+// that sum again. So the least share of a lane that always has a record is its weight / sum, and no lane starves. This
+// is a form of weighted round robin with credits (deficit round robin, M. Shreedhar and G. Varghese).
 #pragma once
 
 #include <bit>
@@ -14,7 +14,8 @@ namespace sluice {
 
 class LaneOrder {
  public:
-  // `ready`: bit i is set if lane i has a record; not 0. Only the consumer calls this.
+  // Returns the lane that is served next. `ready`: bit i is set if lane i has a record; at least one bit is set. `sum`:
+  // the sum of all weights. Only the consumer calls this.
   std::uint32_t next(std::uint32_t ready, const std::uint32_t (&weights)[kLanesMax],
                      std::uint32_t sum) noexcept {
     const auto urgent = static_cast<std::uint32_t>(std::countr_zero(ready));

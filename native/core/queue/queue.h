@@ -1,5 +1,5 @@
-// The operations of threads on a queue: push, wait for room, close, and become its consumer. Its parts are in
-// queue_memory.h, the side of the consumer is in queue_consumer.h.
+// The operations of threads on a queue: push, wait for room, close, and become its consumer. For the parts of a queue
+// see queue_memory.h; for showing and freeing records see queue_consumer.h.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,8 @@ class Queue : public QueueMemory {
 
   std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
-  // Pushes one record. `write(slot index)` may write beside the record; the same stamp publishes both. Returns kFull
-  // for a full queue that overwrites, too: the caller then calls push_over().
+  // Pushes one record. `write(slot index)` may write the slot's tag; the stamp publishes record and tag. Also in a
+  // queue that overwrites, this returns kFull if there is no room: the caller then calls push_over().
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
@@ -45,7 +45,8 @@ class Queue : public QueueMemory {
                      Write&& write) noexcept {
     put(lane, rings_[lane].claim_reserved(1, 0), record, now, ttl, write);
   }
-  // The caller then serves the waiters for room, and wakes the waiters for the queue's end.
+  // Gives the promised room back. The caller then serves the waiters for room, and wakes threads that wait until the
+  // queue is drained.
   void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
 
   // Pushes as many of the `count` records as find room, in order, in one claim. The records are `record_bytes` apart.
@@ -56,14 +57,14 @@ class Queue : public QueueMemory {
     return claim;
   }
 
-  // Pushes `used` records on permits that were taken before, and returns `unused` more permits. It cannot fail, even if
-  // the queue is closed.
+  // Pushes `used` records on permits that were taken before, and gives back `unused` more permits. It cannot fail, even
+  // if the queue is closed.
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t now, std::uint64_t ttl) noexcept {
     const std::uint64_t position = rings_[lane].claim_reserved(used, unused);
     publish_many(lane, position, records, used, now, ttl);
   }
-  // Takes up to `want` permits to push.
+  // Takes up to `want` permits for the lane.
   Ring<>::Claim reserve(std::uint32_t lane, std::uint32_t want) noexcept {
     return overwrites_ ? rings_[lane].reserve_always(want) : rings_[lane].reserve(want);
   }
@@ -92,7 +93,7 @@ class Queue : public QueueMemory {
                           Write&& write, Drop&& drop) noexcept {
     put(lane, claim_over(lane, 1, true, drop).position, record, now, ttl, write);
   }
-  // Pushes 1 to `count` records. It pushes none only if the queue is closed and the records are not pushed on permits.
+  // Pushes 1 to `count` records. Pushes none only if the queue is closed and `on_permits` is false.
   template <class Drop>
   Ring<>::Claim push_many_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
                                bool on_permits, std::uint64_t now, std::uint64_t ttl, Drop&& drop) noexcept {
@@ -103,20 +104,21 @@ class Queue : public QueueMemory {
 
   // ---- waiters for room -------------------------------------------------------------------------------------
 
-  // Adds a waiter for room that has a record to push. Returns its number, or kNoWaiter if too many wait. The caller
-  // then calls serve_waiting().
+  // Adds a waiter for room that has a record to push. Returns the waiter's number, or kNoWaiter if no more callers may
+  // wait. The caller then calls serve_waiting().
   std::uint32_t wait_to_push(ThreadSlot& thread, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::uint64_t now, std::uint64_t ttl) noexcept {
     const auto write = [&](std::byte* payload) { fill(payload, record, now, ttl); };
     return joined(thread, waiters_.join(rings_[lane], lane, owner, 0, write));
   }
+  // Adds a waiter that wants `permits` permits. Otherwise as wait_to_push().
   std::uint32_t wait_to_reserve(ThreadSlot& thread, std::uint32_t lane, std::uint64_t owner,
                                 std::uint32_t permits) noexcept {
     return joined(thread, waiters_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
   }
 
-  // Serves the waiters for room in `lane`. Calls `wake(owner)` for each waiter whose thread must be woken. The caller
-  // then rings for the consumer if must_ring().
+  // Serves the waiters for room in `lane`. Calls `wake(owner)` for each owner whose thread must be woken. The caller
+  // then rings for the consumer if must_ring() returns true.
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
     for (bool more = true; more;) {
@@ -126,10 +128,11 @@ class Queue : public QueueMemory {
       more = woken.full();
     }
   }
-  // Ends the wait of `waiter`, and sets `lane` to its lane: see RoomWaiters::leave().
+  // Ends the wait of `waiter`, and sets `lane` to the lane in which it waited: see RoomWaiters::leave().
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
     return waiters_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
+  // See RoomWaiters::abandon().
   template <class GiveBack>
   void abandon(std::uint64_t owner, GiveBack&& give_back) noexcept {
     waiters_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
@@ -140,8 +143,8 @@ class Queue : public QueueMemory {
   // Called after pushing or closing. Returns whether the caller must ring the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
-  // Afterwards only pushes on permits succeed. Calls wake(owner) for the waiters for room. Returns whether this call
-  // closed the queue.
+  // Closes the queue: afterwards only pushes on permits succeed. Ends the waits for room, and calls wake(owner) for the
+  // owners of their waiters. Returns whether this call closed the queue.
   template <class Wake>
   bool close(Wake&& wake) noexcept {
     bool closed = false;
@@ -156,20 +159,20 @@ class Queue : public QueueMemory {
         more = woken.full();
       }
     }
-    // Pairs with the fence in freed_room(), after which the consumer looks at `closing`.
+    // The fence pairs with that in freed_room(), after which the consumer looks at `closing`.
     control_->closing.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
-  // Whether close() has closed all lanes. The consumer asks this after it has freed records, and a fence. If the answer
-  // is no, the threads that close() wakes will see that these records are freed. It does not ask closed(), which reads
-  // the tail that producers write.
+  // Whether close() has closed all lanes. The consumer asks this after it has freed records, and after the fence in
+  // freed_room(). If the answer is no, the threads that close() wakes will see that these records are freed. The
+  // consumer does not ask closed(), which reads the tail that producers write.
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
-  // In a queue that overwrites, producers free records too, so the consumer holds this lock from showing records until
-  // it has freed them. It must not take the lock while depth() is 0, because a consumer that polls would starve the
-  // producers. It must not wait for anything while it holds the lock: see overwriting.h.
+  // In a queue that overwrites, producers drop records, too, so the consumer holds this lock from before it shows
+  // records until it has freed them. The consumer must not take the lock while depth() is 0, because a consumer that
+  // polls would starve the producers. It must not wait for anything while it holds the lock: see overwriting.h.
   class Front : public sluice::Front {
    public:
     explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
@@ -182,7 +185,7 @@ class Queue : public QueueMemory {
   template <class Left>
   void end_tags(Left&& left) noexcept {
     const Ring<>& ring = rings_[0];
-    // Only records that are in the queue when its front is read can have a tag.
+    // No thread puts tags any more, so only records that are in the queue when its front is read can have one.
     const std::uint64_t front = ring.front();
     Tag tag;
     for (std::uint64_t at = front, end = ring.claimed(); at != end; at += kRingStep) {
@@ -198,9 +201,9 @@ class Queue : public QueueMemory {
   //   fence (seq_cst)      <----->    fence (seq_cst), in QueueConsumer::somebody_waits()
   //   empty() ?                       awaiting_empty != 0 and empty() ?  emptied + 1, and rings
   //
-  // At least one of the two looks finds what the other side has written. A waiter compares `emptied` with its value
-  // when the wait began, so that an empty moment between two of its looks counts too. Only the consumer makes a queue
-  // empty.
+  // At least one of the two sides finds what the other one has written. A waiter also compares `emptied` with the value
+  // that it had when the wait began, so that an empty moment between two looks of the waiter counts, too. Only the
+  // consumer makes a queue empty.
 
   void await_empty() noexcept {
     control_->awaiting_empty.fetch_add(1, std::memory_order_relaxed);
@@ -210,20 +213,21 @@ class Queue : public QueueMemory {
     control_->awaiting_empty.fetch_sub(count, std::memory_order_relaxed);
   }
   std::uint64_t emptied() const noexcept { return control_->emptied.load(std::memory_order_relaxed); }
-  // Called by the consumer after it has freed records, and a fence. Returns whether to wake the waiters.
+  // The consumer calls this after it has freed records, and after the fence in freed_room(). Returns whether the
+  // consumer must wake the waiters for an empty queue.
   bool note_empty() noexcept {
     if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
     // Relaxed: it is a count, and publishes no other memory.
     control_->emptied.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
-  // Whether there was a moment during the call at which every lane was empty.
+  // Returns true only if there was a moment during the call at which every lane was empty.
   bool empty() const noexcept {
     std::uint64_t before = 0;
     if (!all_consumed(before)) return false;
-    // With several lanes, a lane may have got a record while the loop looked at another one. If nothing was claimed
-    // meanwhile, all lanes were empty at the end of the first round. Positions only grow, so an equal sum means no
-    // claim.
+    // With several lanes, a lane may have got a record while all_consumed() looked at another one. So this looks at all
+    // lanes twice. Positions only grow, so if both sums are equal, no position was claimed between the two rounds, and
+    // all lanes were empty at the end of the first round.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }
@@ -248,7 +252,7 @@ class Queue : public QueueMemory {
  private:
   friend class QueueConsumer;
 
-  // Sums up the claimed positions of all lanes; false if a lane is not empty.
+  // Adds the number of positions claimed so far in all lanes to `claimed`. Returns false if a lane is not empty.
   bool all_consumed(std::uint64_t& claimed) const noexcept {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       if (rings_[lane].depth() != 0) return false;
@@ -272,7 +276,7 @@ class Queue : public QueueMemory {
       at.publish();
     }
   }
-  // Writes and publishes the record of a position that was claimed, and has room.
+  // Writes the record of a claimed position, which has room, calls write(slot index), and publishes both.
   template <class Write>
   void put(std::uint32_t lane, std::uint64_t position, const void* record, std::uint64_t now,
            std::uint64_t ttl, Write&& write) noexcept {

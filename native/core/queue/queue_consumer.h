@@ -1,6 +1,6 @@
 // The consumer's side of a Queue: shows records in their order, drops those that must not be consumed, and frees
-// records that were consumed. It belongs to the holder of the lease, and remembers between two calls which records it
-// has shown.
+// records that were consumed. Each session has a QueueConsumer, which remembers between two calls which records it has
+// shown. Any session may ask readable() and drained(); for all other functions it must have the lease.
 //
 // A record is dropped only from the head of its lane, before any record of that lane is shown in the same call. So the
 // records that are shown, and then freed, are always the first ones of their lanes.
@@ -23,9 +23,9 @@ class QueueConsumer {
   explicit QueueConsumer(Queue& queue)
       : queue_(queue), shape_(queue.shape()), control_(*queue.control_), plain_(shape_.plain()) {}
 
-  // Copies up to `max` (at most kShownMax) records from the front to `out`, `record_bytes` apart, and leaves them in
-  // the queue. Calls `shown(i, lane, slot index)` for each. Calls `dropped(reason, record, lane, slot index)` for each
-  // record that it drops; dropped() returns whether it can take another one.
+  // Copies the next records, up to `max` and at most kShownMax, to `out`, `record_bytes` apart, and leaves them in the
+  // queue. Calls `shown(i, lane, slot index)` for each. Calls `dropped(reason, record, lane, slot index)` for each
+  // record that it drops; dropped() returns whether it can take another one. Returns how many records it has shown.
   template <class Shown, class Drop>
   std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
                      Drop&& dropped) noexcept {
@@ -45,12 +45,12 @@ class QueueConsumer {
     control_.shedding.idle();
   }
 
-  // Forgets which records were shown: they are not freed, and are left to the next consumer.
+  // Forgets which records were shown: these stay in the queue for the next consumer.
   void forget_shown() noexcept { shown_ = 0; }
 
   // How many records can be freed now.
   std::uint32_t shown() const noexcept { return shown_; }
-  // Frees the first `count` of the records that show() showed last. The others stay, and are shown again.
+  // Frees the first `count` of the records that the last show() has shown. The rest of these stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
     SLUICE_CHECK(count <= shown_, "only what was shown is freed");
@@ -63,9 +63,10 @@ class QueueConsumer {
     shown_ = 0;
   }
 
-  // Called once per batch, after records were freed or dropped. Returns whether there are waiters for room. Its fence
-  // is also between storing the heads and reading closing(); the fence in Queue::close() is between storing `closing`
-  // and later reads of the heads. So the consumer that makes the last pop, or the thread that closes, or both find the
+  // The caller has freed or dropped records; one call for all of them is enough. Returns whether there are waiters for
+  // room. The fence in it is also between the stores of the heads and the caller's later reads of closing() and of the
+  // count of waiters for an empty queue. The fence in Queue::close() is between the store of `closing` and later reads
+  // of the heads. So the consumer that frees the last record, or the thread that closes the queue, or both find the
   // queue drained.
   bool somebody_waits() noexcept {
     RoomWaiters<>::freed_room();
@@ -85,8 +86,8 @@ class QueueConsumer {
     return true;
   }
 
-  // Announces that the consumer is about to sleep. Returns false, and withdraws that, if there is something to do: a
-  // record, or the end of the queue.
+  // Announces that the consumer is about to sleep. If there is a record to consume, or the queue is drained, withdraws
+  // the announcement and returns false.
   bool park() noexcept {
     control_.doorbell.park();
     if (!readable() && !drained()) return true;
@@ -94,6 +95,7 @@ class QueueConsumer {
     return false;
   }
   void unpark() noexcept { control_.doorbell.unpark(); }
+  // Counts that the consumer was woken.
   void woke() noexcept { add(control_.wakeups, 1); }
 
  private:
@@ -104,7 +106,8 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(lane);
     ring.advance(ring.head() + count * kRingStep);
   }
-  // A lane counts as served when its record is freed, not when it is shown, so the choices are made once more.
+  // Frees the first `count` records shown. A lane counts as served when its record is freed, not when it is shown, so
+  // this makes the choices of show_chosen() once more, now with the queue's own LaneOrder.
   void advance_chosen(std::uint32_t count) noexcept {
     std::uint32_t of_lane[kLanesMax] = {};
     const std::uint32_t sum = weight_sum();
@@ -113,9 +116,9 @@ class QueueConsumer {
       if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
     }
   }
-  // The depth is largest just before a head moves, so the high-water mark is raised then. If nothing is readable behind
-  // the shown records of a plain queue, their number counts as its depth. This avoids a read of the tail, which
-  // producers write.
+  // Raises the high-water mark to the present depth. Called just before a head moves, when the depth is largest. If no
+  // record after the shown ones is readable in a plain queue, the number of shown records counts as its depth. This
+  // avoids a read of the tail, which producers write.
   void note_depth() noexcept {
     Ring<>& ring = queue_.ring(0);
     const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
@@ -138,8 +141,8 @@ class QueueConsumer {
 
   // The state of one call of show_chosen().
   struct Look {
-    std::uint64_t position[kLanesMax];  // the next record of each lane
-    std::uint32_t open = 0;             // lanes that may still have something to show in this call
+    std::uint64_t position[kLanesMax];  // by lane: the position of the next record
+    std::uint32_t open = 0;             // as bits: the lanes that may still show records in this call
     std::uint64_t now = 0;
     bool room_for_dropped = true;
   };
@@ -154,7 +157,8 @@ class QueueConsumer {
     while (shown_ < max) {
       const std::uint32_t ready = ready_lanes(look);
       if (ready == 0) return;
-      // Drops do not count as service, so the head of every ready lane is looked at before a lane is chosen.
+      // A lane whose record is dropped does not count as served, so the next record of every ready lane is checked
+      // before a lane is chosen.
       if (drop_one(look, ready, dropped)) continue;
       const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
       show_next(out, look, lane, shown);
@@ -183,8 +187,8 @@ class QueueConsumer {
     return ready;
   }
 
-  // Looks at the next record of each ready lane, and drops the first one that must be dropped. If it cannot be dropped
-  // in this call, its lane shows nothing more in this call. Returns whether one had to be dropped.
+  // Looks at the next record of each ready lane, and drops the first one that must be dropped. If this show() cannot
+  // drop that record, it shows no more records of that lane. Returns whether there was a record that must be dropped.
   template <class Drop>
   bool drop_one(Look& look, std::uint32_t ready, Drop&& dropped) noexcept {
     for (std::uint32_t rest = ready; rest != 0; rest &= rest - 1) {
@@ -192,7 +196,7 @@ class QueueConsumer {
       Dropped reason;
       if (!must_drop(lane, look.position[lane], look.now, reason)) continue;
       if (look.position[lane] != queue_.ring(lane).head() || !look.room_for_dropped) {
-        look.open &= ~(1u << lane);  // not the head, or no room for it: the next call drops it
+        look.open &= ~(1u << lane);  // not the head, or dropped() cannot take it: a later show() drops it
       } else {
         drop_head(look, lane, reason, dropped);
       }
@@ -263,7 +267,7 @@ class QueueConsumer {
   QueueControl& control_;
   const bool plain_;
   std::uint32_t shown_ = 0;
-  std::uint8_t ready_[kShownMax] = {};  // for each record shown: the lanes that had a record, as bits
+  std::uint8_t ready_[kShownMax] = {};  // for each shown record, as bits: the lanes that had a record then
 };
 
 }  // namespace sluice

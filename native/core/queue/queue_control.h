@@ -22,26 +22,28 @@ inline constexpr std::uint32_t kDropReasons = 3;
 struct QueueControl {
   QueueShape shape;     // written at creation only
   std::uint64_t start;  // the first position; pushed() and popped() count from it
-  // The number of the consumer, which no other attachment of the process has; 0: there is no consumer.
+  // The number of the session that consumes, which no other session of the queue has; 0: there is no consumer.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
   std::atomic<std::uint32_t> closing;         // 1 once all rings are closed: see Queue::closing()
   std::atomic<std::uint32_t> awaiting_empty;  // how many callers wait until the queue is empty
-  std::atomic<std::uint64_t> emptied;         // how often the queue was found empty while they waited
+  std::atomic<std::uint64_t> emptied;         // how often the consumer found it empty while callers waited
   Doorbell<> doorbell;
-  // Written by the consumer only.
+  // Only the consumer writes the words from here to `front`; in a queue that overwrites, drop_oldest() writes some of
+  // them, too.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
   std::atomic<std::uint64_t> wakeups;
   std::atomic<std::uint64_t> dropped[kDropReasons];
   LaneOrder order;
   Shedding shedding;
-  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
+  // By lane: the first position whose record is neither measured in `waits` nor dropped.
+  std::uint64_t measured[kLanesMax];
   Histogram waits;
-  // In a queue that overwrites, a thread that moves a head holds this lock (see overwriting.h), and may then write
-  // words that otherwise only the consumer writes.
+  // In a queue that overwrites, a thread holds this lock while it moves a head: see overwriting.h.
   alignas(kCacheLine) SpinLock<> front;
   TagControl<> tags;
 
-  // Makes room in a lane for a newer record. The caller holds `front`. `depth`: the number of records in all lanes.
+  // Drops the oldest record of a lane, to make room for a newer one. The caller holds `front`. `depth`: the number of
+  // records in all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
     // Relaxed: these are counts, and one thread at a time writes them.
     if (high_water.load(std::memory_order_relaxed) < depth)

@@ -53,10 +53,11 @@ class QueueMemory {
     return layout;
   }
   static std::uint64_t bytes(const QueueShape& shape) { return layout(shape).bytes(); }
-  // The bytes of the tags, which are at the end. Their user makes them resident, not the thread that creates the queue.
+  // The size of all tags, which are at the end of the segment. The user of the tags makes that memory resident, not the
+  // thread that creates the queue.
   static std::uint64_t tags_bytes(const QueueShape& shape) { return bytes(shape) - QueuePlaces(shape).tags; }
 
-  // A view of the memory at `memory` that format() has filled.
+  // A view of the memory at `memory`, which format() has filled before.
   explicit QueueMemory(void* memory) : QueueMemory(memory, shape_in<QueueMemory>(memory)) {}
   // A view of memory that may still be zeroed, so that format() can fill it.
   QueueMemory(void* memory, const QueueShape& shape)
@@ -107,7 +108,7 @@ class QueueMemory {
     }
     const std::uint64_t drops =
         dropped(Dropped::kExpired) + dropped(Dropped::kOldest) + dropped(Dropped::kShed);
-    return total > drops ? total - drops : 0;  // a drop is counted a moment before head moves
+    return total > drops ? total - drops : 0;  // a drop is counted a moment before its head moves
   }
   std::uint64_t permits() const noexcept {
     std::uint64_t total = 0;
@@ -131,7 +132,7 @@ class QueueMemory {
   RoomWaiters<> waiters_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
-  std::uint64_t meta_bytes_;  // bytes before each record in its slot; 0: no time is needed
+  std::uint64_t meta_bytes_;  // the size of the times before each record; 0: the queue needs no times
   bool overwrites_;
   SlotTags<> tags_;
 
@@ -145,7 +146,7 @@ class QueueMemory {
         overwrites_(shape.overwrites()),
         tags_(control_->tags, memory + at.tags, shape.tag_bytes) {
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
-      // The views of lanes that do not exist show the last lane.
+      // The view of a lane that does not exist shows the last lane.
       const std::uint32_t lane = std::min(i, shape.lanes - 1);
       rings_[i] =
           Ring<>(memory + at.lanes + lane * at.lane.bytes(), shape.ring_capacity(), shape.payload_bytes());

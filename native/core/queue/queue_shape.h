@@ -20,17 +20,17 @@ inline constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL <
 enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2, kOverwrite = 3 };
 
 struct QueueShape {
-  std::uint64_t capacity = 0;  // records of each lane, exact
+  std::uint64_t capacity = 0;  // of each lane, in records; not rounded up to a power of two
   std::uint64_t record_bytes = 0;
   std::uint32_t lanes = 1;
   std::uint32_t waiters = 0;           // the most waiters for room; 0: none
-  bool latency = false;                // whether waits are measured
+  bool latency = false;                // whether the waits of records are measured
   bool expires = false;                // whether records can have a deadline
-  std::uint64_t ttl_ns = kNoDeadline;  // the time to live of records that are given none
+  std::uint64_t ttl_ns = kNoDeadline;  // the time to live of records that are pushed without one
   Overflow overflow = Overflow::kReject;
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
-  std::uint32_t tag_bytes = 0;  // of the tag beside each slot, if there is one lane: see slot_tags.h
+  std::uint32_t tag_bytes = 0;  // the size of a slot's tag; 0: there are no tags. See slot_tags.h
 
   // Whether a queue can have this shape.
   bool sound() const {
@@ -49,7 +49,7 @@ struct QueueShape {
   bool needs_choice() const {
     return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest;
   }
-  // Whether a push to a full queue makes room itself, by dropping the oldest record.
+  // Whether a push to a full lane makes room itself, by dropping the lane's oldest record.
   bool overwrites() const { return overflow == Overflow::kOverwrite; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
@@ -58,7 +58,8 @@ struct QueueShape {
   std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }
   std::uint64_t meta_bytes() const { return time_bytes() + (expires ? sizeof(std::uint64_t) : 0); }
   std::uint64_t payload_bytes() const { return meta_bytes() + record_bytes; }
-  // With kDropOldest, a queue may contain twice its capacity; the consumer drops the surplus.
+  // With kDropOldest, a lane may contain up to twice its capacity; the consumer drops the oldest records, until the
+  // lane contains no more than its capacity.
   std::uint64_t ring_capacity() const { return overflow == Overflow::kDropOldest ? 2 * capacity : capacity; }
 
   void write_times(std::byte* payload, std::uint64_t now, std::uint64_t ttl) const noexcept {

@@ -2,14 +2,15 @@
 // than a target. A burst passes, but if even the shortest wait in a queue stays long, its consumer cannot keep up (the
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
-// No record is measured, and there is no timer: now and then a thread that asks also looks, and only at positions. A
-// mark is the producers' position at some time. If the consumer has not reached a mark that is as old as the target, a
-// record has waited that long. Nothing else counts as proof, so in doubt the answer is that the queue is not congested.
+// No record's wait is measured, and there is no timer: now and then a thread that asks also looks, and only at
+// positions. A mark is the producers' position (the tail) of each lane at some time. If a lane's head has not reached a
+// mark that is as old as the target, a record has waited that long. Nothing else counts as proof, so in doubt the
+// answer is that the queue is not congested.
 //
 //   time          now - target                    now
-//   position   ..... mark ......... head? ....... tail      head before the mark: a record waits longer than that
+//   position   ..... mark ......... head? ....... tail      if head is before the mark, a record has waited too long
 //
-// With several lanes the longest wait counts. Waits also count while the queue has no consumer.
+// With several lanes, the lane with the longest wait counts. Waits also count while the queue has no consumer.
 #pragma once
 
 #include <algorithm>
@@ -27,21 +28,22 @@ struct QueueWatchConfig {
 
 class QueueWatch {
  public:
-  // Marks are at least a quarter of the target apart. With so many, one of them is as old as the target, and hardly
-  // older if threads ask often.
+  // Marks are at least a quarter of the target apart, so the oldest of eight is older than the target. If threads ask
+  // often, the youngest mark that is at least as old as the target is not much older than it.
   static constexpr std::uint32_t kMarks = 8;
 
   struct Mark {
     std::uint64_t time;
     std::uint64_t tails[kLanesMax];
   };
-  // All zero: no thread has looked yet.
+  // The words are all 0 until a thread has looked for the first time.
   struct alignas(kCacheLine) Control {
     std::atomic<std::uint64_t> next_look;
-    // Since when a record has waited longer than the target, as far as looks have proved; 0: none has.
+    // Since this time the queue has always had a record that had waited as long as the target, as far as looks have
+    // proved. 0: the last look has not proved that it has one.
     std::atomic<std::uint64_t> late_since;
     std::atomic<std::uint32_t> looking;
-    // Marks made, kept below 2 * kMarks. Only the thread that looks writes it, and the marks.
+    // How many marks were made, kept below 2 * kMarks. Only the thread that looks writes `count` and `marks`.
     std::uint32_t count;
     Mark marks[kMarks];
   };
@@ -53,7 +55,8 @@ class QueueWatch {
   // Whether the queue is congested at `time`, in nanoseconds since the control was created.
   bool standing(std::uint64_t time) noexcept {
     if (control_ == nullptr) return false;
-    // Relaxed: the words publish no other memory. While another thread looks, the answer is no.
+    // Relaxed: the words publish no other memory. If it is time to look, but another thread is looking, the answer is
+    // no.
     if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time)) return false;
     const std::uint64_t since = control_->late_since.load(std::memory_order_relaxed);
     return since != 0 && time > since && time - since >= config_.interval_ns;
@@ -69,7 +72,8 @@ class QueueWatch {
     if (mark == nullptr || passed(*mark)) {
       control_->late_since.store(0, std::memory_order_relaxed);
     } else if (control_->late_since.load(std::memory_order_relaxed) == 0) {
-      // The queue is late from the moment at which the mark was as old as the target, however long no thread looked.
+      // The record has been late since the moment at which the mark was as old as the target, however long no thread
+      // has looked since.
       control_->late_since.store(mark->time + config_.target_ns, std::memory_order_relaxed);
     }
     if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(time);

@@ -1,30 +1,32 @@
 // A bounded multi-producer single-consumer ring of fixed-size records with exact capacity.
 //
-//   one line each:  | tail            | limit              | head              |
-//                   | producers CAS   | producers, cached  | the consumer      |
-//   then the slots: | stamp | record | stamp | record | ...     a power of two >= capacity
+//   a cache line each:  | tail            | limit              | head              |
+//                       | producers CAS   | producers, cached  | the consumer      |
+//   then the slots:     | stamp | record | stamp | record | ...     a power of two >= capacity
 //
 // A position counts records in the upper 48 bits of a word, and is compared by signed difference only, so it may
 // wrap. The lower bits of `tail` decide whether a producer may claim:
 //
 //   tail:  | position : 48 | permits : 14 | waiting : 1 | closed : 1 |
 //
-// So one CAS claims, and fails if room was promised, a waiter came, or the ring was closed since the word was read.
-// Nothing is published after the consumer has seen that the ring is closed and drained.
+// So one CAS claims, and fails if room was promised, a waiter came, or the ring was closed since the producer read the
+// word. No record is published after the consumer has seen that the ring is closed and drained.
 //
-// A producer claims n positions by a CAS on tail. Before, it compares them with a cached limit (head + capacity), which
-// it refreshes from head only when the ring looks full. Then it copies the records, and publishes each slot by storing
-// its stamp, which contains the position and thus the lap. No producer waits for an earlier claim: a producer that is
-// preempted delays only the consumer, which finds its slot empty until then. The consumer reads stamps, and stores head
-// once per batch.
+// A producer claims n positions by a CAS on tail. Before that, it compares the positions with a cached limit (head +
+// capacity), which it refreshes from head only when the ring looks full. After the CAS it copies the records, and
+// publishes each slot by storing its stamp, which contains the position and thus the lap. No producer waits for an
+// earlier claim (except in a queue that overwrites: see claim_over()): if a producer is preempted between claim and
+// publication, only the consumer waits, which finds that producer's slot empty. The consumer reads stamps, and stores
+// head once for all records that it frees at one time.
 //
 // A consumer that has read a record also stores the slot's stamp again: Cursor::pull_stamp_line(). The value is
 // unchanged; the store pulls the cache line into the consumer's core, so that the next producer need not invalidate a
-// shared copy. Without it, between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD EPYC).
+// shared copy. Without this store, between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD
+// EPYC).
 //
 // Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit), LMAX
-// Disruptor (the availability of a record is stored apart from its payload). A full/empty flag instead of a sequence
-// would let records be read a whole lap out of order when a producer is preempted.
+// Disruptor (the availability of a record is stored apart from its payload). A full/empty flag instead of a stamp with
+// the position would let records be read a whole lap out of order when a producer is preempted.
 #pragma once
 
 #include <bit>
@@ -48,14 +50,15 @@ template <class A>
 struct RingControl {
   using Word = typename A::template atomic<std::uint64_t>;
 
-  alignas(kCacheLine) Word tail;   // next position to claim, permits and flags
-  alignas(kCacheLine) Word limit;  // a past value of head + capacity: claims below it need not look at head
-  alignas(kCacheLine) Word head;   // next position to consume
+  alignas(kCacheLine) Word tail;   // the next position to claim, permits and flags
+  alignas(kCacheLine) Word limit;  // a past value of head + capacity: a claim below it need not look at head
+  alignas(kCacheLine) Word head;   // the next position to consume
 };
 
 template <class A>
 struct RingSlot {
-  typename A::template atomic<std::uint64_t> stamp;  // position + kRingStep once that position is published
+  // Once the record of a position is published: that position + kRingStep.
+  typename A::template atomic<std::uint64_t> stamp;
 };
 
 enum class PushResult : std::uint8_t { kPushed, kFull, kClosed };
@@ -63,10 +66,11 @@ enum class PushResult : std::uint8_t { kPushed, kFull, kClosed };
 template <class A = StdAtomics>
 class Ring {
  public:
+  // The result of a function that claims positions, or takes permits.
   struct Claim {
-    std::uint64_t position;  // of the first claimed record
-    std::uint32_t count;     // records claimed; 0 when full or closed
-    bool closed;
+    std::uint64_t position;  // the first position claimed
+    std::uint32_t count;     // how many positions were claimed, or permits taken; 0: refused
+    bool closed;             // if refused: whether the ring is closed
   };
 
   static constexpr std::uint64_t slot_bytes(std::uint64_t record_bytes) {
@@ -94,9 +98,9 @@ class Ring {
           position_(position) {}
 
     std::uint64_t position() const noexcept { return position_; }
-    // The record bytes of a claimed position (to write) or of a readable one (to read).
+    // The bytes of the record: to be written if this thread has claimed the position, to be read if it is readable().
     std::byte* record() const noexcept { return slot_ + sizeof(RingSlot<A>); }
-    // Whether the position has been published. Until then, a claimed slot looks empty.
+    // Whether the record of the position has been published. A slot that is only claimed looks empty.
     bool readable() const noexcept {
       // ACQ stamp: pairs with REL stamp in publish().
       return stamp().load(std::memory_order_acquire) == position_ + kRingStep;
@@ -105,11 +109,11 @@ class Ring {
       // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
       stamp().store(position_ + kRingStep, std::memory_order_release);
     }
-    // Takes the cache line of the slot from the producer that wrote it. The consumer calls this after it has read the
-    // slot and before advance(), after which a producer may store the stamp of the next lap. Relaxed: REL head in
-    // advance() orders this store before the next lap. Until then only these threads read the stamp: this consumer; the
-    // next one, for which the lease orders this store; and, in a queue that overwrites, threads that take `front` after
-    // this consumer.
+    // Takes the cache line of the stamp from the core of the producer that wrote it: see the head of this file. The
+    // consumer calls this after it has read the slot and before advance(), after which a producer may store the stamp
+    // of the next lap. Relaxed: REL head in advance() orders this store before that stamp. Before advance(), only these
+    // threads read the stamp: this consumer; the next one, for which the lease orders this store; and, in a queue that
+    // overwrites, threads that take `front` after this consumer.
     void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
@@ -168,7 +172,7 @@ class Ring {
     const std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
     const auto left = static_cast<std::int64_t>(limit - end);
     if ((tail & (kRingStep - 1)) == 0 && left >= 0) [[likely]] {
-      // Prefetches a free slot that will soon be claimed, so that its cache line is here by then.
+      // Prefetches a free slot that a producer will soon claim, so that its cache line is in the cache by then.
       if (left > kPrefetched) prefetch_to_write(slot(end + kPrefetched));
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed,
@@ -177,24 +181,27 @@ class Ring {
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
-  // As claim(), but on behalf of the first waiter: it claims while waiters wait.
+  // As claim(), but for the first waiter, so it also claims while waiters wait.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
-  // Promises room for up to `want` records: no other caller can claim it until it is used or returned.
+  // Promises room for up to `want` records to the caller: takes as many permits. No other caller can claim that room
+  // until the permits are used or returned.
   Claim reserve(std::uint32_t want) noexcept {
     return take_room(want, kRingClosed | kRingWaiting, kRingPermit);
   }
+  // As reserve(), but for the first waiter.
   Claim reserve_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingPermit); }
 
-  // Claims `used` positions on permits, and returns `unused` more permits. It cannot fail, even if the ring is closed.
+  // Claims `used` positions on as many permits, gives back `unused` more permits, and returns the first position. It
+  // cannot fail, even if the ring is closed.
   std::uint64_t claim_reserved(std::uint32_t used, std::uint32_t unused) noexcept {
     // Relaxed: a claim publishes nothing; the stamps do.
     const std::uint64_t position = position_of(control_->tail.fetch_add(
         used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
-    if (used == 0) return position;  // nothing is written
+    if (used == 0) return position;  // the caller writes no slot
     // The room was promised because a producer, perhaps another one than this, had acquired a head that leaves room.
-    // This one must acquire it, too, before it writes these slots. The consumer has stored that head already; this
-    // thread may just not see it yet.
+    // This thread must acquire such a head, too, before it writes these slots. The consumer has already stored one;
+    // this thread may only not see it yet.
     const std::uint64_t end = position + used * kRingStep;
     // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
     if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
@@ -206,7 +213,7 @@ class Ring {
     return position;
   }
 
-  // Returns permits that are not used.
+  // Gives back permits that are not used.
   void return_permits(std::uint32_t count) noexcept {
     // Relaxed: permits publish no memory.
     control_->tail.fetch_sub(count * kRingPermit, std::memory_order_relaxed);
@@ -214,7 +221,7 @@ class Ring {
 
   // ---- where permits take no room: see overwriting.h --------------------------------------------------------
 
-  // Gives up to `want` permits. A claim on a permit is not refused, even without room.
+  // Gives the caller up to `want` permits, even without room. claim_over() does not refuse a claim on a permit.
   Claim reserve_always(std::uint32_t want) noexcept {
     // Relaxed: a promise publishes nothing.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
@@ -229,10 +236,10 @@ class Ring {
       }
     }
   }
-  // Claims up to `want` positions; with `on_permits`, on as many permits, even if the ring is closed. The last `over`
-  // of them have no room until the caller frees the `over` oldest records, which are published. It claims none if there
-  // is no room and the oldest record is not published. The caller holds the lock without which no thread moves head, so
-  // it sees all that other threads have freed.
+  // Claims up to `want` positions; with `on_permits`, on as many permits, even if the ring is closed. Sets `over`: the
+  // last `over` of these positions have no room until the caller frees the `over` oldest records, which are published.
+  // Claims none if there is no room and the oldest record is not published. The caller holds the lock without which no
+  // thread moves head, so it sees all that other threads have freed.
   Claim claim_over(std::uint32_t want, bool on_permits, std::uint32_t& over) noexcept {
     if (want > capacity_) want = static_cast<std::uint32_t>(capacity_);
     const std::uint64_t unit = on_permits ? kRingStep - kRingPermit : kRingStep;
@@ -266,8 +273,8 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room, because all room is claimed or promised, or a waiter waits for it. The answer is
-  // only a hint: other threads may change it at any time.
+  // Whether a push would find no room, because all room is claimed or promised, or because a waiter waits for room. The
+  // answer is only a hint: other threads may claim or free room at any time.
   bool looks_full() const noexcept {
     const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
@@ -284,28 +291,29 @@ class Ring {
 
   void read(std::uint64_t position, void* to) noexcept { A::read_bytes(to, record(position), record_bytes_); }
 
-  // Frees everything before `position` for producers.
+  // Frees all slots before `position` for producers.
   void advance(std::uint64_t position) noexcept {
     // REL head: pairs with ACQ head in take_room() and claim_reserved(): the reads of the freed slots are over.
     control_->head.store(position, std::memory_order_release);
   }
 
-  // Whether the ring is closed and everything that was ever claimed has been consumed.
+  // Whether the ring is closed, all records that were ever claimed have left it, and there is neither a permit nor a
+  // waiter.
   bool drained() const noexcept {
-    return control_->tail.load(std::memory_order_relaxed) == (head() | kRingClosed);  // no permits, no waiter
+    return control_->tail.load(std::memory_order_relaxed) == (head() | kRingClosed);
   }
 
   // ---- RoomWaiters, under its lock -------------------------------------------------------------------------
 
-  // After this, claim() and reserve() fail until stop_waiting(). For the handshake with a thread that frees room see
-  // RoomWaiters.
+  // Afterwards claim() and reserve() are refused until stop_waiting(). For the handshake with a thread that frees room
+  // see RoomWaiters.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {
     return control_->tail.load(std::memory_order_relaxed) & kRingWaiting;
   }
 
-  // ---- anyone -------------------------------------------------------------------------------------------
+  // ---- any thread ---------------------------------------------------------------------------------------
 
   // Closes the ring: afterwards only claims on permits succeed. Returns whether this call closed it.
   bool close() noexcept {
@@ -323,15 +331,15 @@ class Ring {
 
   // Records claimed and not yet consumed: 0 to capacity().
   std::uint64_t depth() const noexcept {
-    // Head is read first: tail is then at least as new, so the difference cannot be negative. It may exceed the
-    // capacity when head moved in between. ACQ head keeps the two loads in this order.
+    // Head is read first: tail is then at least as new, so the difference cannot be negative. The difference may exceed
+    // the capacity if head has moved between the two loads. ACQ head keeps the loads in this order.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     const std::uint64_t depth =
         (position_of(control_->tail.load(std::memory_order_relaxed)) - head) / kRingStep;
     return depth < capacity_ ? depth : capacity_;
   }
 
-  // The oldest position that is not consumed. The consumer may have consumed it meanwhile.
+  // The oldest position that was not consumed at the moment of the load. The consumer may have consumed it since.
   std::uint64_t front() const noexcept {
     // ACQ head: pairs with REL head in advance(), so that a later load of the tail finds no older position than this.
     return control_->head.load(std::memory_order_acquire);
@@ -353,32 +361,33 @@ class Ring {
   static std::uint64_t permits_of(std::uint64_t tail) noexcept {
     return (tail & (kRingStep - 1)) / kRingPermit;
   }
-  // How many more records fit below `limit`, beside those that are claimed or promised. Negative for an outdated limit.
+  // How many positions below `limit` are neither claimed nor promised. Negative if the limit is out of date.
   static std::int64_t room(std::uint64_t tail, std::uint64_t limit) noexcept {
     return (static_cast<std::int64_t>(limit - position_of(tail)) >> kRingPositionShift) -
            static_cast<std::int64_t>(permits_of(tail));
   }
 
-  // Moves tail by up to `want` units (positions or permits) unless one of the `refused_by` flags is set.
+  // Adds up to `want` times `unit` (one position, or one permit) to tail. Refuses if one of the flags `refused_by` is
+  // set.
   Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit) noexcept {
     // Relaxed: if another producer has moved tail since, the CAS below fails.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     for (;;) {
       if (tail & refused_by) [[unlikely]]
         return {position_of(tail), 0, (tail & kRingClosed) != 0};
-      // ACQ limit: pairs with REL limit below, whose writer had acquired head: the slots below the limit have been
-      // read.
+      // ACQ limit: pairs with REL limit below. The thread that stored the limit had acquired head before, so the
+      // consumer has finished reading the slots that the limit frees.
       std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
       std::int64_t free = room(tail, limit);
       if (free < static_cast<std::int64_t>(want)) {
         // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
         limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
         free = room(tail, limit);
-        // REL limit: publishes the head that this producer has acquired. A slower producer may overwrite the limit with
-        // an older one: that is only too small, and will be refreshed again.
+        // REL limit: publishes the head that this producer has acquired. A slower producer may store an older limit
+        // over this one. That limit is only too small, and a later claim refreshes it.
         control_->limit.store(limit, std::memory_order_release);
         if (free <= 0) {
-          // The ring is full for the tail that was read. If tail has changed since, look again.
+          // The ring is full, as far as the tail that was read shows. If tail has changed since, this looks again.
           const std::uint64_t now = control_->tail.load(std::memory_order_relaxed);
           if (now == tail) return {position_of(tail), 0, false};
           tail = now;
@@ -402,7 +411,7 @@ class Ring {
     return slots_ + slot_index(position) * slot_bytes_;
   }
 
-  // How far behind a claim the prefetched slot is.
+  // How many positions after the end of a claim the prefetched slot is.
   static constexpr std::int64_t kPrefetched = 16 * static_cast<std::int64_t>(kRingStep);
 
   RingControl<A>* control_ = nullptr;

@@ -1,8 +1,9 @@
 // The waiters for room in a queue, first come first served over all threads.
 //
-// A waiter leaves its record (or the number of permits that it wants) in a place of a WaiterList and sleeps. A thread
-// that frees room serves the waiters of that lane from the front: it pushes their records for them, in the order in
-// which they came. While a lane has waiters its ring refuses ordinary claims, so that no push overtakes them.
+// A waiter leaves its record (or the number of permits that it wants) in a place of a WaiterList. A thread that frees
+// room in a lane serves the waiters of that lane from the front: it pushes their records for them, or takes permits for
+// them, in the order in which they came. While a lane has waiters, its ring refuses claims without a permit, so that no
+// such push overtakes them.
 //
 //            join                serve                       retire (by the owner)
 //   free ---------> waiting ------------------> served ---------------------------> free
@@ -13,10 +14,10 @@
 //
 //   memory:  | Control | Waiter[max] | payload[max] |
 //
-// The list's handshake: a waiter calls serve() after join(); a thread that frees room moves the ring's head, calls
-// freed_room() and then looks at waiting(). The count is in another word than the ring's flag for waiters, so that a
-// thread that frees room need not read the line that producers write. A thread that returns permits needs no fence,
-// because the permits and the flag are in one word.
+// The handshake of waiter_list.h: a waiter calls serve() after join(). A thread that frees room moves the ring's head,
+// calls freed_room(), and then looks at waiting(). The count of waiters is not in the word of the ring's flag for
+// waiters, so that a thread that frees room need not read the cache line that producers write. A thread that gives back
+// permits looks at that flag, and needs no fence, because the permits and the flag are in one word.
 #pragma once
 
 #include <cstddef>
@@ -60,9 +61,9 @@ class RoomWaiters {
     list_.format();
   }
 
-  // Adds a waiter to `lane`, whose ring is `ring`. It wants `permits`, or, if that is 0, to push a payload, which
-  // write(place) writes. Returns its index; kNoWaiter: no place is free. The caller then calls serve(), which finds
-  // room that was freed meanwhile.
+  // Adds a waiter to `lane`, whose ring is `ring`. The waiter wants `permits` permits, or, if that is 0, to push a
+  // payload, which write(payload) writes. Returns the waiter's index; kNoWaiter: no place is free. The caller then
+  // calls serve(), which finds room that was freed meanwhile.
   template <class Write>
   std::uint32_t join(Ring<A>& ring, std::uint32_t lane, std::uint64_t owner, std::uint32_t permits,
                      Write&& write) noexcept {
@@ -96,7 +97,8 @@ class RoomWaiters {
     if (chain.empty()) ring.stop_waiting();
   }
 
-  // Called between Ring::advance() and waiting(). The fence in it pairs with the one in WaiterList::before_look().
+  // A thread calls this after Ring::advance(), and before it calls waiting(). The fence pairs with that in
+  // WaiterList::before_look().
   static void freed_room() noexcept { List::made_room(); }
 
   // Ends the wait of a waiter and frees its place. Sets `lane` to the lane in which it waited; ring_of(lane) must
@@ -115,8 +117,8 @@ class RoomWaiters {
 
   bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept { return list_.is_of(index, owner); }
 
-  // Called when the owner has seen that its waiter was served, or that its wait has ended. Frees the place. Returns the
-  // permits that the waiter was given, and its lane.
+  // The owner calls retire() once it has seen that its waiter was served, or that the wait has ended. This frees the
+  // place. It returns the permits that the waiter was given, and the lane in which it waited.
   struct Served {
     std::uint32_t lane = 0, permits = 0;
   };
@@ -141,8 +143,8 @@ class RoomWaiters {
     if (chain.empty()) ring.stop_waiting();
   }
 
-  // Frees all places of `owner`. Calls give_back(lane, permits) for permits that a waiter was given and its owner has
-  // not seen.
+  // Frees all places of `owner`. Calls give_back(lane, permits) for each waiter that was given permits and is not
+  // retired.
   template <class RingOf, class GiveBack>
   void abandon(RingOf&& ring_of, std::uint64_t owner, GiveBack&& give_back) noexcept {
     const Locked<A> locked(list_.lock());
@@ -156,7 +158,7 @@ class RoomWaiters {
     }
   }
 
-  // The owner uses what its waiter was given only after retire(), which takes the lock.
+  // Reads without the lock. The owner uses what its waiter was given only after retire(), which takes the lock.
   WaiterState state(std::uint32_t index) const noexcept { return List::state(list_[index]); }
   std::uint32_t waiting() const noexcept { return list_.waiting(); }
 
@@ -179,7 +181,7 @@ class RoomWaiters {
         payloads_(memory + at.payloads),
         payload_(payload) {}
 
-  // Gives the waiter what it wants, all or nothing.
+  // Gives the waiter all that it wants, or nothing. Returns whether it got it.
   bool give_room(Ring<A>& ring, const Waiter& waiter) noexcept {
     if (waiter.permits == 0) return push_for(ring, waiter);
     const typename Ring<A>::Claim claim = ring.reserve_waiting(waiter.permits);

@@ -1,6 +1,7 @@
-// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is congested; it does
-// not just absorb a burst. Then records that have waited more than twice the target are dropped until the wait comes
-// down. This is CoDel (K. Nichols, V. Jacobson), in the form that folly's class Codel gives it for request queues.
+// Shedding by delay. If even the shortest wait within an interval exceeds the target, the queue is congested, and does
+// not only hold a burst. From then on, records that have waited more than twice the target are dropped, until the
+// shortest wait within an interval does not exceed the target. This is CoDel (K. Nichols, V. Jacobson), in the form
+// that folly's class Codel gives it for request queues.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ struct SheddingConfig {
 
 class Shedding {
  public:
-  // Whether a record that has waited `wait_ns` must be dropped at `now`. Called by the consumer for each record.
+  // Whether a record that has waited `wait_ns` must be dropped at `now`. The consumer calls this for each record that
+  // it would otherwise show.
   bool drops(const SheddingConfig& config, std::uint64_t wait_ns, std::uint64_t now) noexcept {
     if (now >= interval_end_) {
       standing_ = interval_end_ != 0 && shortest_ns_ > config.target_ns;
@@ -26,7 +28,7 @@ class Shedding {
     return standing_ && wait_ns > 2 * config.target_ns;
   }
 
-  // Called when the queue is empty. It counts as a wait of 0, so that congestion ends with the interval.
+  // The consumer calls this when it finds no record. That counts as a wait of 0, so congestion ends with the interval.
   void idle() noexcept { shortest_ns_ = 0; }
 
  private:
