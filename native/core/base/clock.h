@@ -13,8 +13,8 @@ class ManualClock {
  public:
   explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
 
-  // REL now_: pairs with ACQ in now(): a thread that reads the new time sees everything that this thread wrote before.
-  // ACQ now_: pairs with REL in an earlier advance() of another thread.
+  // REL now: pairs with ACQ in now(): a thread that reads the new time sees everything that this thread wrote before.
+  // ACQ now: pairs with REL in an earlier advance() of another thread.
   std::uint64_t advance(std::uint64_t by_ns) noexcept {
     return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
   }

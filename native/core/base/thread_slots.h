@@ -17,7 +17,7 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t kThreadsMax = 256;  // the most threads that have one object attached at one time
+inline constexpr std::uint32_t kThreadsMax = 256;  // the most threads attached to one object at one time
 inline constexpr std::uint32_t kThreadCounters = 14;
 
 struct alignas(kCacheLine) ThreadSlot {

@@ -4,8 +4,8 @@
 //   head + 1   for each of the oldest records, which are published, until all claimed positions have room
 //
 // The producer makes both steps under the lock `front`, without which no thread moves a head. So once it has claimed,
-// it can write its records at once, and waits for no other thread before it publishes them. (A push without a permit
-// that finds room does without the lock: see Queue::push().) A thread that holds `front` waits for no other thread,
+// it can write its records at once, and waits for no other thread before it publishes them. (If a push without a permit
+// finds room, it claims without the lock: see Queue::push().) A thread that holds `front` waits for no other thread,
 // either. If a dropped record leaves something to give back (such as the hold of an order), the thread gives that back
 // after it has unlocked `front`. Otherwise it could wait for a ledger that a snapshot has paused, while the snapshot
 // waits for a thread that is inside the ledger and wants `front`.

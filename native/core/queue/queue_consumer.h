@@ -53,7 +53,7 @@ class QueueConsumer {
   // Frees the first `count` of the records that the last show() has shown. The rest of these stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
-    SLUICE_CHECK(count <= shown_, "only what was shown is freed");
+    SLUICE_CHECK(count <= shown_, "only records that were shown are freed");
     note_depth();
     if (shape_.lanes == 1) {
       advance(0, count);
@@ -95,7 +95,7 @@ class QueueConsumer {
     return false;
   }
   void unpark() noexcept { control_.doorbell.unpark(); }
-  // Counts that the consumer was woken.
+  // Counts a wake-up of the consumer.
   void woke() noexcept { add(control_.wakeups, 1); }
 
  private:

@@ -3,9 +3,9 @@
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
 // No record's wait is measured, and there is no timer: now and then a thread that asks also looks, and only at
-// positions. A mark is the producers' position (the tail) of each lane at some time. If a lane's head has not reached a
-// mark that is as old as the target, a record has waited that long. Nothing else counts as proof, so in doubt the
-// answer is that the queue is not congested.
+// positions. A mark contains, for each lane, the producers' position (the tail) at some time. If a lane's head has not
+// reached a mark that is as old as the target, a record has waited that long. Nothing else counts as proof, so in doubt
+// the answer is that the queue is not congested.
 //
 //   time          now - target                    now
 //   position   ..... mark ......... head? ....... tail      if head is before the mark, a record has waited too long

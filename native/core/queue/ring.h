@@ -172,7 +172,7 @@ class Ring {
     const std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
     const auto left = static_cast<std::int64_t>(limit - end);
     if ((tail & (kRingStep - 1)) == 0 && left >= 0) [[likely]] {
-      // Prefetches a free slot that a producer will soon claim, so that its cache line is in the cache by then.
+      // Prefetches a free slot that this thread may soon claim, so that its cache line is in this core's cache by then.
       if (left > kPrefetched) prefetch_to_write(slot(end + kPrefetched));
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed,

@@ -5,9 +5,9 @@
 //   tag of a slot:   put by the producer ----> cleared by the consumer that takes the record out of the queue
 //                                        \---> taken, then given back by the thread that drops the record
 //
-// The object that uses the tags is called their user. A queue has one at a time. When the user ends, it takes the
-// remaining tags itself, and waits until other threads have given back the tags that they have taken. That takes a few
-// hundred nanoseconds, unless give_back() waits longer.
+// The object that uses the tags is called their user. A queue has at most one at a time. When the user ends, it takes
+// the remaining tags itself, and waits until other threads have given back the tags that they have taken. That takes a
+// few hundred nanoseconds, unless give_back() waits longer.
 //
 // The memory of the tags is zeroed at creation, and a queue whose tags never have a user neither reads nor writes it.
 #pragma once
@@ -156,7 +156,7 @@ class CarriedTags {
 
   // Takes the tag of `slot`, whose record is dropped.
   void operator()(std::uint64_t slot) noexcept {
-    SLUICE_CHECK(count_ < kMax, "no more are dropped than can be carried");
+    SLUICE_CHECK(count_ < kMax, "no more records are dropped than tags can be carried");
     if (tags_.take(slot, carried_[count_])) ++count_;
   }
 
