@@ -1,17 +1,22 @@
 // The one step of a gate: limiter, stock and queue accept an order, all or nothing.
 //
-//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written. If
-//                                                    holds whose time is over may be the reason, they expire first
+//   1 peek at stock and queue (read only)            refused here: nothing was charged. If holds whose time is over may
+//                                                    be the reason, they expire first, and the stock is asked again
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
-//   4 queue: promise room (with a stock)             refused here: the limiter is refunded
-//   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
+//   4 queue: promise room                            refused here: the limiter is refunded
+//   5 stock: reserve                                 refused here: the promise is given back, the limiter refunded
 //   6 queue: push, as the last part of reserving     cannot fail
 //
-// The stock takes units when no other part can refuse any more, so a roll-back never makes an item look sold out to
-// other threads. (With an id, their refusal would be final.) For some tens of nanoseconds a roll-back can make a limit
-// or a queue look fuller by one than it is; a refusal for that reason is not final. If a cart fails because a later
-// line is unavailable, the units of its earlier lines can look taken meanwhile (see cart_reserver.h).
+// Without a stock, steps 4 to 6 are one push. If the order's id was answered before, that earlier answer takes the
+// place of a refusal in these steps; for the exception see earlier_answer_or(). A refusal in step 1 writes no cache
+// line that threads share, unless the order has an id, or holds expire.
+//
+// The stock takes units when no other part can refuse any more, so the roll-back of an order of one item never makes
+// that item look sold out to other threads. (For an order with an id, such a refusal would be final.) For some tens of
+// nanoseconds a roll-back can make a limit or a queue look fuller by one than it is; a refusal for that reason is not
+// final. If a cart is refused because of one line, the units of the lines before it can look taken for a moment (see
+// cart_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -31,25 +36,26 @@ namespace sluice {
 struct AdmissionRequest {
   const std::byte* record;
   std::uint64_t hold_ns = 0;                 // 0: the stock's default
-  const Key* key = nullptr;                  // the limiter's key, if the limiter has keys
-  const StockRequest::Line* cart = nullptr;  // in place of the record's own sku and quantity
+  const Key* key = nullptr;                  // the limiter's key; nullptr: the limiter has no keys
+  const StockRequest::Line* cart = nullptr;  // nullptr: the record contains sku and quantity
   std::uint32_t cart_lines = 0;
 };
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
-  kDuplicate = 1,  // admitted earlier under this id, and still held: nothing was changed now
+  kDuplicate = 1,  // admitted earlier under this id, and still held: this admission has changed nothing
   // 2 to 31: as ReserveResult
   kRateLimited = 32,
   kQueueFull,
   kClosed,
-  kBadQuantity,         // not in 1 .. kQuantityMax
-  kRequeued,            // admitted earlier, held, but in no queue: queued now like a new order
-  kDuplicateConfirmed,  // admitted earlier, and sold
-  kCancelledBefore,     // this and the next two: admitted earlier; by now cancelled, expired, or forgotten
-  kExpiredBefore,
-  kUnknownBefore,
-  kBadSku,  // this and the next two: a text that is empty, or too long for the ledger
+  kBadQuantity,  // not in 1 .. kQuantityMax
+  kRequeued,     // admitted earlier under this id, and held, but in no queue: now pushed like a new order
+  kDuplicateConfirmed,  // admitted earlier under this id, and sold
+  kCancelledBefore,     // admitted earlier under this id, and cancelled
+  kExpiredBefore,       // admitted earlier under this id, and expired
+  kUnknownBefore,       // admitted earlier under this id; the ledger knows the reservation no more
+  // kBadSku, kBadUser, kBadId: that field's text is empty, or too long for the ledger or for its room in the record.
+  kBadSku,
   kBadUser,
   kBadId,
 };
@@ -71,23 +77,24 @@ class Admission {
     Queue* queue;
     Limiter* limiter;    // nullptr: no limiter
     StockLedger* stock;  // nullptr: no stock
-    ThreadSlot* slot;    // this thread's slot in the gate; the next ones: in queue, limiter and stock
+    // This thread's slots in the gate, the queue, the limiter and the stock.
+    ThreadSlot* slot;
     ThreadSlot* queue_slot;
     ThreadSlot* limiter_slot;
     ThreadSlot* stock_slot;
-    OrderTag* tags;            // one per slot of the ring
-    const Queue* depth_queue;  // the queue that the limiter's depth tier follows, or nullptr
+    OrderTag* tags;            // one for each slot of the ring
+    const Queue* depth_queue;  // the queue whose depth the limiter's depth tier reads, or nullptr
     Clock clock;
   };
   struct Result {
     Outcome outcome;
-    Tier tier = Tier::kNone;        // kRateLimited: which tier
-    std::uint8_t window = 0;        // the index of the window, if a window refused
+    Tier tier = Tier::kNone;        // kRateLimited: the tier that refused
+    std::uint8_t window = 0;        // if a window refused: its index
     bool broke_promise = false;     // see Queue::break_promise()
     bool refunded = false;          // the limiter was charged and refunded
     std::uint32_t line = 0;         // for a refusal that concerns one line of the cart: its index
-    std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
-    std::uint64_t reservation = 0;  // for an order that has, or had, a reservation
+    std::uint64_t retry_after = 0;  // kRateLimited: in nanoseconds, or kNever
+    std::uint64_t reservation = 0;  // the reservation that the order has or had; 0: none
   };
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
@@ -96,17 +103,19 @@ class Admission {
       return counted<true>(parts, fields, asked, PushIntoRoom{});
     return counted<false>(parts, fields, asked, PushIntoRoom{});
   }
-  // As admit(), to a queue that overwrites. If this drops an older order, it cancels the reservation of that order, and
-  // returns the order in `overwritten`; the caller must release the order's place in flight.
+  // As admit(), for a queue that overwrites. If the push drops an older order, this cancels the reservation of that
+  // order, and sets `overwritten` to it; the caller must then release the place in flight of the overwritten order.
   static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
   }
 
  private:
+  // In place of the time: the clock has not been read.
   static constexpr std::uint64_t kLater = ~0ULL;
 
-  // `kPlain`: there is no key and no cart; the compiler drops their code. `way`: how to push, see order_push.h.
+  // `kPlain`: there is neither a key nor a cart, so the compiler drops the code for these. `way`: how to push, see
+  // order_push.h.
   template <bool kPlain, class Push>
   static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                         Push way) noexcept {
@@ -177,8 +186,8 @@ class Admission {
     return result;
   }
 
-  // Sets the keys of fields that are texts: the same keys that the ledger gives these texts. `sku`: nullptr if the
-  // request does not use the record's sku. Returns kAdmitted, or the refusal.
+  // Sets the keys of those fields that are texts, computed as the ledger computes them. `sku`: nullptr if the request
+  // does not use the record's sku. Returns kAdmitted, or the refusal of a text.
   SLUICE_APART static Outcome read_texts(const Parts& parts, const AdmissionFields& fields,
                                          const std::byte* record, Key* sku, StockRequest& request) noexcept {
     const KeySecret& secret = parts.stock->secret();
@@ -216,8 +225,8 @@ class Admission {
           way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
-    // The overwritten order is cancelled only now: this thread's operation on the ledger is over, and the queue has its
-    // record.
+    // The overwritten order is cancelled only now, when this thread's operation on the ledger is over: see
+    // overwriting.h.
     way.settle([&](const AdmittedOrder& overwritten) {
       parts.stock->cancel(*parts.stock_slot, overwritten.reservation, now);
     });
@@ -236,8 +245,9 @@ class Admission {
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
-  // Called when the limiter or the queue refuses, with that `refusal`. If the id was answered before, this returns that
-  // earlier answer in its place, except kDuplicate for an order that is in no queue.
+  // Called when the limiter or the queue refuses, with its `refusal`. If the id was answered before, returns that
+  // earlier answer instead. Exception: if the order is held but in no queue, returns the refusal, so that the client
+  // tries again.
   static Result earlier_answer_or(const Parts& parts, const StockRequest& request, const Result& refusal,
                                   std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
@@ -246,6 +256,7 @@ class Admission {
     const Result result = answered(parts, earlier, now);
     return to_requeue(earlier, result) ? refusal : result;
   }
+  // Whether the order was admitted earlier, and is held, but in no queue.
   static bool to_requeue(const StockAnswer& earlier, const Result& result) noexcept {
     return result.outcome == Outcome::kDuplicate && earlier.in_no_queue;
   }
@@ -253,7 +264,8 @@ class Admission {
   static Outcome refusal_of(PushResult pushed) noexcept {
     return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
   }
-  // `now`: kLater if the clock has not been read. Then this reads it, but only if the order was admitted before.
+  // Makes the result of the stock's answer. If `now` is kLater, reads the clock, but only if the order was admitted
+  // before.
   static Result answered(const Parts& parts, const StockAnswer& answer, std::uint64_t now) noexcept {
     Result result{static_cast<Outcome>(answer.result)};
     result.line = answer.line;
@@ -261,7 +273,8 @@ class Admission {
     if (answer.result == ReserveResult::kDuplicate) result.outcome = repeated(parts, answer, now);
     return result;
   }
-  // A separate function, so that the code of a first admission stays small enough to be inlined.
+  // The outcome for an id that was admitted before. This is a function of its own, so that the code of a first
+  // admission stays small enough to be inlined.
   SLUICE_APART static Outcome repeated(const Parts& parts, const StockAnswer& answer,
                                        std::uint64_t now) noexcept {
     if (answer.requeued) return Outcome::kRequeued;

@@ -28,13 +28,15 @@ struct RequestField {
 
   bool is_text() const noexcept { return type == NumberType::kText; }
 
-  // Returns the text if it has 1 to `max` octets and does not exceed its room in the record; otherwise an empty text.
+  // Returns the text. Returns an empty one if the text has more than `max` octets, or more than the record has room
+  // for.
   std::string_view text(const std::byte* record, std::size_t max) const noexcept {
     const std::uint16_t length = read_as<std::uint16_t>(record);
     if (length > max || length > text_room) return {};
     return {reinterpret_cast<const char*>(record) + offset + sizeof length, length};
   }
 
+  // Returns the number; 0 if the field is a text, or absent.
   std::uint64_t read(const std::byte* record) const noexcept {
     switch (type) {
       case NumberType::kU8:
@@ -53,6 +55,7 @@ struct RequestField {
     }
     return 0;
   }
+  // Whether the field is within a record of `record_bytes` bytes.
   bool within(std::uint64_t record_bytes) const noexcept {
     constexpr std::uint64_t kBytes[] = {0, 1, 2, 4, 8, 8, sizeof(std::uint16_t)};
     const auto kind = static_cast<std::size_t>(type);

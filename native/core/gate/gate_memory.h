@@ -20,18 +20,18 @@ namespace sluice {
 
 inline constexpr std::uint32_t kInHandMax = 65'536;  // the largest GateShape::in_hand_max
 
-// The sizes of a gate, and the fields that it reads from a record. Both are fixed at creation.
+// The sizes of a gate, and the fields that it reads from a record. All of these are fixed at creation.
 struct GateShape {
   AdmissionFields fields;
   std::uint32_t in_hand_max = 0;
-  std::uint64_t record_bytes = 0;  // of its queue
+  std::uint64_t record_bytes = 0;  // the size of a record of the gate's queue
 
   // Whether a gate can have this shape.
   bool sound() const noexcept {
     return in_hand_max != 0 && in_hand_max <= kInHandMax && record_bytes != 0 &&
            record_bytes <= kRecordBytesMax && fields.within(record_bytes);
   }
-  // Returns a hash of the fields, and of the schema of the records that contain them.
+  // Returns a hash of the fields, and of the schema of the records that contain these fields.
   std::uint64_t schema_hash(std::uint64_t record_schema) const noexcept {
     std::uint64_t hash = layout_hash(record_schema, fields.has_text);
     for (const RequestField& field : {fields.sku, fields.quantity, fields.user, fields.id})

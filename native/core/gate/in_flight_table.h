@@ -1,18 +1,20 @@
-// Orders that the consumer has taken from the queue and not decided yet, in shared memory. If a consumer dies, the
-// orders that it had in hand are handed out again to the next one, in the order of admission. So each order is
-// delivered at least once.
+// The table of the orders that the gate's consumer has taken from the queue and not decided yet, in shared memory. If a
+// consumer dies, the orders that it had in hand are handed out again to the next consumer, in the order of admission.
+// So each order that is taken is delivered at least once.
 //
 //   taken from the ring                handed out (deliveries + 1)              decided
 //   ------------------> used, in order ------------------> in hand -----------------------> free
 //                          ^                                  |
-//                          +----------------------------------+   the next consumer begins: all that is used
+//                          +----------------------------------+   for all used entries: the next consumer begins
 //
-//   memory:  | Control | entry | entry | ...        entry: | links | deliveries | order's tag | record |
-//   used:    first <-> ... <-> [cursor] <-> ... last        before the cursor: in hand; from it on: to be handed out
+//   memory:  | Control | entry | entry | ...        entry: | links | session | deliveries | renewal | order | record |
+//   used:    first <-> ... <-> [cursor] <-> ... last        before the cursor: handed out in this session
+//                                                           from the cursor on: to be handed out again
 //
-// Only the consumer, which has the queue's lease, uses the table; other threads read only the counts. The release and
-// the acquire of the lease order the writes of one consumer before the reads of the next. No operation calls
-// JavaScript, so a thread that is terminated never leaves the table half changed.
+// A session in this file is one consumer's use of the table, from its begin() on. Only the consumer changes the table;
+// other threads read the counts, and the entries while there is no consumer. The release and the acquire of the lease
+// order the writes of one consumer before the reads of the next. No operation calls JavaScript, so a thread that is
+// terminated never leaves the table half changed.
 #pragma once
 
 #include <atomic>
@@ -32,23 +34,23 @@ class InFlightTable {
   static constexpr std::uint32_t kNone = ~0u;
 
   struct Entry {
-    std::uint32_t previous,
-        next;                  // neighbours in order of admission; `next` also links free ones
-    std::uint64_t session;     // the session that handed it out last
-    std::uint32_t deliveries;  // how many times it was handed out
-    std::uint64_t renew_at;    // when its hold must be renewed; kNever: not at all
+    std::uint32_t previous, next;  // neighbours in order of admission; `next` also links free entries
+    std::uint64_t session;         // the session that handed the entry out last; 0: put back, or free
+    std::uint32_t deliveries;      // how many times the entry was handed out, and not put back
+    std::uint64_t renew_at;        // the time at which its hold must be renewed; kNever: it is not renewed
     AdmittedOrder order;
   };
   static_assert(sizeof(Entry) == 64);
 
   struct Control {
     std::uint32_t capacity;
-    std::uint32_t unused;       // entries from here on were never used
-    std::uint32_t free;         // the first free one of those used before
-    std::uint32_t first, last;  // the first and last used one
-    std::uint32_t cursor;       // the next one to be handed out again
-    std::uint64_t session;
-    alignas(kCacheLine) std::atomic<std::uint64_t> used;  // written by the consumer, read by any thread
+    std::uint32_t unused;       // the entries from this one on were never used
+    std::uint32_t free;         // the first free entry among those that were used before
+    std::uint32_t first, last;  // the first and the last used entry
+    std::uint32_t cursor;       // the next entry to be handed out again
+    std::uint64_t session;      // the number of the newest session
+    // How many entries are used. Written by the consumer, read by any thread.
+    alignas(kCacheLine) std::atomic<std::uint64_t> used;
     std::atomic<std::uint64_t> redelivered;
   };
 
@@ -77,7 +79,7 @@ class InFlightTable {
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
-  // Called when a consumer begins: all used entries will be handed out again. Returns the number of its session.
+  // Called when a consumer begins: again() will hand out all used entries. Returns the number of the new session.
   std::uint64_t begin() noexcept {
     control_->cursor = control_->first;
     return ++control_->session;
@@ -97,10 +99,10 @@ class InFlightTable {
     return control_->capacity - static_cast<std::uint32_t>(control_->used.load(std::memory_order_relaxed));
   }
 
-  // Enters an order that was taken from the ring, and hands it out. There must be room, and no entry left to hand out
-  // again.
+  // Enters an order that was taken from the ring, and hands it out. Returns its entry. There must be room(), and
+  // again() must have handed out all entries of earlier sessions.
   std::uint32_t take(const AdmittedOrder& order, const std::byte* record) noexcept {
-    SLUICE_CHECK(control_->cursor == kNone, "what was in hand before is handed out first");
+    SLUICE_CHECK(control_->cursor == kNone, "entries of earlier sessions are handed out before new orders");
     const std::uint32_t entry = free_entry();
     Entry& taken = (*this)[entry];
     taken.previous = control_->last;
@@ -120,14 +122,14 @@ class InFlightTable {
     return entry < control_->unused && (*this)[entry].session == session && session == control_->session;
   }
 
-  // Called when the entry reached no handler: it waits for the next consumer as if it had not been handed out. It must
-  // be in hand.
+  // Called when the entry reached no handler: the entry waits for the next consumer as if it had not been handed out.
+  // It must be in hand.
   void put_back(std::uint32_t entry) noexcept {
     (*this)[entry].session = 0;
     --(*this)[entry].deliveries;
   }
 
-  // Removes an entry that is decided. It must be in hand.
+  // Frees an entry whose order is decided. It must be in hand.
   void remove(std::uint32_t entry) noexcept {
     Entry& removed = (*this)[entry];
     (removed.previous == kNone ? control_->first : (*this)[removed.previous].next) = removed.next;
@@ -148,6 +150,7 @@ class InFlightTable {
 
   // ---- any thread, while there is no consumer ------------------------------------------------------------
 
+  // Calls visit(entry) for each used entry.
   template <class Visit>
   void for_each(Visit&& visit) noexcept {
     for (std::uint32_t at = control_->first; at != kNone; at = (*this)[at].next) visit((*this)[at]);
@@ -181,7 +184,7 @@ class InFlightTable {
       control_->free = (*this)[entry].next;
       return entry;
     }
-    SLUICE_CHECK(control_->unused < control_->capacity, "nothing is taken without room");
+    SLUICE_CHECK(control_->unused < control_->capacity, "an order is taken only if the table has room");
     return control_->unused++;
   }
 

@@ -1,5 +1,5 @@
-// Two ways in which an admission pushes its order: PushIntoRoom, which refuses if the queue is full, and PushOver,
-// which then drops the oldest order. `tags`: one for each slot of the ring.
+// Two ways in which an admission pushes its order. If the queue is full, PushIntoRoom refuses, and PushOver drops the
+// oldest record. `tags`: one for each slot of the ring.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Pushes only if there is room. It has no members, so that it costs nothing to pass it on.
+// Pushes only if there is room. This class has no members, so it costs nothing to pass it as an argument.
 struct PushIntoRoom {
   static bool looks_full(const Queue& queue) noexcept { return queue.ring().looks_full(); }
   static PushResult promise(Queue& queue) noexcept { return queue.promise_room(0); }
@@ -24,13 +24,13 @@ struct PushIntoRoom {
     return queue.push(0, record, now, queue.shape().ttl_ns,
                       [&](std::uint64_t slot) { tags[slot].put(order); });
   }
-  // PushOver calls cancel(order) here for an overwritten order that has a reservation. This way overwrites no order.
+  // Does nothing, because PushIntoRoom overwrites no order: see PushOver::settle().
   template <class Cancel>
   static void settle(Cancel&&) noexcept {}
 };
 
-// Pushes over the oldest order if there is no room. It keeps that order for settle(), because a thread must not wait
-// for anything while it pushes.
+// Drops the oldest record if there is no room, and keeps its order in `overwritten`. The order is cancelled later, in
+// settle(), because a thread must not wait for anything while it pushes.
 struct PushOver {
   AdmittedOrder& overwritten;
 
@@ -50,6 +50,7 @@ struct PushOver {
         0, record, now, queue.shape().ttl_ns, [&](std::uint64_t slot) { tags[slot].put(order); },
         [&](std::uint64_t slot) { overwritten = tags[slot].take(); });
   }
+  // Calls cancel(order) if an order that has a reservation was overwritten.
   template <class Cancel>
   void settle(Cancel&& cancel) const noexcept {
     if (overwritten.reserved()) cancel(overwritten);

@@ -18,8 +18,8 @@ inline constexpr std::uint64_t kNoReservation = ~0ULL;
 
 struct AdmittedOrder {
   std::uint64_t reservation = 0;  // or kNoReservation; 0: the record was pushed past the gate
-  std::uint64_t hold_ns = 0;      // the hold that was asked for
-  Key key;                        // the limiter's key whose depth counts this order; {0, 0}: none
+  std::uint64_t hold_ns = 0;      // the length of its hold, and of each renewal of it
+  Key key;                        // the key with which the limiter was asked; {0, 0}: none
 
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
@@ -34,8 +34,10 @@ struct AdmittedOrder {
 };
 static_assert(sizeof(AdmittedOrder) == kTagBytesMax && std::is_trivially_copyable_v<AdmittedOrder>);
 
-// One per slot. The slot's producer writes it and the consumer clears it, ordered like the record. The reservation is
-// atomic because a gate that begins or ends clears all tags, whatever the consumer does meanwhile.
+// One for each slot. The slot's producer writes it, and the consumer clears it; the stamp orders these accesses as it
+// does those to the record. The reservation is atomic because a gate that ends takes all tags, while other threads may
+// still take records past the gate.
+
 struct OrderTag {
   void put(const AdmittedOrder& order) noexcept {
     reservation.store(order.reservation, std::memory_order_relaxed);
@@ -48,11 +50,12 @@ struct OrderTag {
   }
   // As get(), and clears the tag. Only the first thread that takes the tag gets the order.
   AdmittedOrder take() noexcept {
-    // ACQ, REL reservation: pair with each other: a thread that finds it taken sees what the taker did before.
+    // ACQ, REL reservation: pair with each other: a thread that finds the tag taken sees everything that the thread
+    // that took it wrote before.
     const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
-  // Clears the tag. Otherwise the slot's next record would get it, if it is pushed past the gate.
+  // Clears the tag. Otherwise the slot's next record would have this tag if it is pushed past the gate.
   void clear() noexcept { reservation.store(0, std::memory_order_relaxed); }
 
   std::atomic<std::uint64_t> reservation{0};
@@ -63,7 +66,7 @@ static_assert(sizeof(OrderTag) == sizeof(AdmittedOrder) && offsetof(OrderTag, re
               offsetof(OrderTag, hold_ns) == offsetof(AdmittedOrder, hold_ns) &&
               offsetof(OrderTag, key) == offsetof(AdmittedOrder, key));
 
-// The tags of a queue that was made with room for them beside each slot.
+// The tags of a queue. The queue must have been created with room for an OrderTag beside each slot.
 inline OrderTag* order_tags(Queue& queue) noexcept {
   return reinterpret_cast<OrderTag*>(queue.tags().memory());
 }
