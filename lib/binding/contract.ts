@@ -1,9 +1,9 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
-/** The hash of the text below. The addon contains its own: see addon.ts. */
-export const contractHash = 'c6631624a59276c5';
+/** The hash of the text below. The addon contains a hash, too: see addon.ts. */
+export const contractHash = 'e5fe6416b7b7a6ad';
 
-/** Answers of hot functions in place of a count. */
+/** Answers of native functions in place of a count. */
 export const answers = {
   disposed: -100,
   badArgument: -101,
@@ -15,7 +15,7 @@ export const answers = {
   unknownGroup: -2,
 } as const;
 
-/** Reasons why a cold call did not make or attach an object. */
+/** Reasons why a native function did not create or attach an object. */
 export type Reason =
   | 'dead-handle'
   | 'no-memory'
@@ -63,14 +63,14 @@ export const waiterStates = {
   ended: 3,
 } as const;
 
-/** What a consumer that found no record does next. */
+/** The next step of a consumer that found no record. */
 export const parks = {
   ready: 0,
   parked: 1,
   ended: 2,
 } as const;
 
-/** Answer of next() when it shows one record that has left the queue already. */
+/** The answer of next() when it shows one record that has already left the queue. */
 export const shownAndGone = 65;
 
 /** The tiers that can refuse a request. */
@@ -83,17 +83,17 @@ export const tiers = {
   'waiting-line': 6,
 } as const;
 
-/** Added to the tier of a refusal; `window` times the number of the window. */
+/** Added to the tier of a refusal; `window` is first multiplied by the index of the window that refused. */
 export const refusalBits = {
   oversized: 8,
   window: 16,
   dryRun: 64,
 } as const;
 
-/** Added to the number of a waiter, in answers of acquire(). */
+/** The answer of acquire() if the request waits: this plus the number of its waiter. */
 export const waits = 128;
 
-/** Outcomes in answers of told(), added to `toldUnit` times the waiter. */
+/** Outcomes for a waiter. told() returns one of them, plus `toldUnit` times the number of the waiter. */
 export const told = {
   nothing: 0,
   served: 1,
@@ -101,13 +101,13 @@ export const told = {
   front: 3,
 } as const;
 
-/** See `told`. */
+/** The factor of the number of the waiter in answers of told(): see `told`. */
 export const toldUnit = 4;
 
-/** Answer of told(), minus the waiter, if the charge of a served one had to be given back. */
+/** The answer of told() if the charge of a served waiter had to be given back: this minus its number. */
 export const forgotten = -1000;
 
-/** Periods of a calendar window; another window has 0. */
+/** Periods of a calendar window. A sliding window has 0 in place of one. */
 export const periods = {
   day: 1,
   week: 2,
@@ -149,7 +149,7 @@ export const resolveResults = {
   'nothing-left': 11,
 } as const;
 
-/** Added to a reserve result, in answers that are otherwise a resolve result. */
+/** This plus a reserve result is a refusal, where other answers are a resolve result. */
 export const refusals = 64;
 
 /** Phases of a reservation. */
@@ -183,7 +183,7 @@ export const levelsSet = {
   'too-many': 2,
 } as const;
 
-/** Changes of stock. */
+/** Kinds of movements. */
 export const movementKinds = {
   added: 1,
   restocked: 2,
@@ -198,20 +198,20 @@ export const movementKinds = {
   reversed: 11,
 } as const;
 
-/** The fields that changeItem() changes: a bit each. */
+/** Bits of the argument of changeItem(). `clamp`: too low a backorder cap becomes the lowest possible one. */
 export const itemChanges = {
   perUser: 1,
   backorder: 2,
   clamp: 4,
 } as const;
 
-/** The number by which findReservation() finds a reservation. */
+/** The argument of findReservation(): by which number it finds a reservation. */
 export const finds = {
   reservation: 0,
   id: 1,
 } as const;
 
-/** Types of the fields of a record that are the request to the stock. */
+/** Types of the fields that a gate reads from a record. */
 export const fieldTypes = {
   u8: 1,
   u16: 2,
@@ -221,7 +221,7 @@ export const fieldTypes = {
   utf8: 6,
 } as const;
 
-/** Answers of admit() besides reserve results; an admission has no word. */
+/** Answers of admit() that are not reserve results. The answer for an order that is newly admitted is 0. */
 export const outcomes = {
   duplicate: 1,
   'queue-full': 33,
@@ -237,13 +237,13 @@ export const outcomes = {
   'bad-id': 43,
 } as const;
 
-/** Added to the refusal of the limiter. */
+/** The answer of admit() if the limiter refused: this plus the answer of the limiter. */
 export const limited = 64;
 
 /** In place of the entry of an order that is not in hand. */
 export const noEntry = 4294967295;
 
-/** Offsets in the words of a queue, in bytes. */
+/** Offsets in the buffer `words` of a queue, in bytes. */
 export const queueStaging = {
   ttlNs: 0,
   dropped: 8,
@@ -253,7 +253,7 @@ export const queueStaging = {
   bytes: 720,
 } as const;
 
-/** Offsets in a batch, in bytes. */
+/** Offsets in the buffer of a batch, in bytes. */
 export const batchStaging = {
   count: 0,
   permits: 4,
@@ -327,7 +327,7 @@ export const queueFigures = [
   'wakeups',
 ] as const;
 
-/** After them the figures of `waitNs`. */
+/** Figures of `waitNs` in Queue.stats(), after `queueFigures`. */
 export const waitFigures = ['count', 'mean', 'p50', 'p90', 'p99', 'p999', 'max'] as const;
 
 /** Figures of Limiter.stats(). */
@@ -343,7 +343,7 @@ export const limiterFigures = [
   'bytes',
 ] as const;
 
-/** After them the figures of `refused`. */
+/** Figures of `refused` in Limiter.stats(), after `limiterFigures`. */
 export const refusalFigures = [
   'token-bucket',
   'sliding-window',
@@ -356,7 +356,7 @@ export const refusalFigures = [
 /** Figures of Limiter.limits(). */
 export const limitFigures = ['ratePerSecond', 'burst', 'max'] as const;
 
-/** After them the figures of each window. */
+/** Figures of each window in Limiter.limits(), after `limitFigures`. */
 export const windowFigures = ['limit', 'windowMs'] as const;
 
 /** Figures of Stock.stats(). */
@@ -375,7 +375,7 @@ export const stockFigures = [
 /** Figures of Stock.counts(). */
 export const countFigures = ['total', 'available', 'reserved', 'sold', 'backorder', 'backordered'] as const;
 
-/** Figures of Stock.audit(); after them the counts of an item. */
+/** Figures of Stock.audit(). The `countFigures` of one item follow them. */
 export const auditFigures = [
   'items',
   'held',
@@ -540,13 +540,13 @@ export const gateFunctions = [
   'dispose',
 ] as const;
 
-/** The most threads that have one object attached. */
+/** The most threads that can have one object attached at one time. */
 export const threadsMax = 256;
 
-/** The most records that one native call takes from JavaScript, or gives to it. */
+/** The most records in the buffer `in` of a queue, and in its buffer `out`. */
 export const stagedRecords = 64;
 
-/** The largest settings of a queue. */
+/** The largest settings of a queue, and of calls to it. */
 export const queueLimits = {
   capacity: 16777216,
   lanes: 8,
@@ -557,7 +557,7 @@ export const queueLimits = {
   droppedAtOnce: 64,
 } as const;
 
-/** The largest settings of a limiter, and where it says `Min` the smallest. */
+/** The largest settings of a limiter. A name that ends in `Min` is that of a smallest one. */
 export const limiterLimits = {
   rateMin: 3.1623153207852664e-8,
   rate: 10000000,

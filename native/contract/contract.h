@@ -1,6 +1,6 @@
-// Gathers, from the headers that use them, every number, layout and name that C++ and TypeScript share. print.cc prints
-// them as lib/binding/contract.ts. That file and the addon each contain a hash of the text; lib/ compares the two when
-// it loads the addon.
+// Gathers every number, layout and name that C++ and TypeScript share, from the headers that define them. print.cc
+// prints them as lib/binding/contract.ts. That file and the addon each contain a hash of the text; lib/ compares the
+// two hashes when it loads the addon.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ std::vector<std::string_view> names_of(const Figure<Source> (&figures)[N]) {
 }
 
 inline void describe_answers(TypeScript& to) {
-  to.numbers("answers", "Answers of hot functions in place of a count.",
+  to.numbers("answers", "Answers of native functions in place of a count.",
              {{"disposed", kDisposed},
               {"badArgument", kBadArgument},
               {"noResources", kNoResources},
@@ -69,64 +69,75 @@ inline void describe_answers(TypeScript& to) {
       reason(SnapshotError::kUsers),
       reason(SnapshotError::kIds),
   };
-  to.one_of("Reason", "Reasons why a cold call did not make or attach an object.", kReasons);
+  to.one_of("Reason", "Reasons why a native function did not create or attach an object.", kReasons);
 }
 
 inline void describe_queue(TypeScript& to) {
   to.words<Overflow>("overflows", "How a queue treats a record that finds no room.");
   to.words<Dropped>("dropReasons", "Reasons why a record left the queue without being consumed.");
   to.words<WaiterState>("waiterStates", "States of a wait for room.");
-  to.words<Park>("parks", "What a consumer that found no record does next.");
-  to.number("shownAndGone", "Answer of next() when it shows one record that has left the queue already.",
+  to.words<Park>("parks", "The next step of a consumer that found no record.");
+  to.number("shownAndGone", "The answer of next() when it shows one record that has already left the queue.",
             kShownAndGone);
 }
 
 inline void describe_limiter(TypeScript& to) {
   to.words<Tier>("tiers", "The tiers that can refuse a request.");
-  to.numbers("refusalBits", "Added to the tier of a refusal; `window` times the number of the window.",
-             {{"oversized", kOversized}, {"window", kWindowUnit}, {"dryRun", kDryRun}});
-  to.number("waits", "Added to the number of a waiter, in answers of acquire().", kWaits);
+  to.numbers(
+      "refusalBits",
+      "Added to the tier of a refusal; `window` is first multiplied by the index of the window that refused.",
+      {{"oversized", kOversized}, {"window", kWindowUnit}, {"dryRun", kDryRun}});
+  to.number("waits", "The answer of acquire() if the request waits: this plus the number of its waiter.",
+            kWaits);
   to.words<LimiterWaiters::Told::Outcome>(
-      "told", "Outcomes in answers of told(), added to `toldUnit` times the waiter.");
-  to.number("toldUnit", "See `told`.", kToldUnit);
-  to.number("forgotten",
-            "Answer of told(), minus the waiter, if the charge of a served one had to be given back.",
-            kForgotten);
-  to.words<Every>("periods", "Periods of a calendar window; another window has 0.");
+      "told",
+      "Outcomes for a waiter. told() returns one of them, plus `toldUnit` times the number of the waiter.");
+  to.number("toldUnit", "The factor of the number of the waiter in answers of told(): see `told`.",
+            kToldUnit);
+  to.number(
+      "forgotten",
+      "The answer of told() if the charge of a served waiter had to be given back: this minus its number.",
+      kForgotten);
+  to.words<Every>("periods", "Periods of a calendar window. A sliding window has 0 in place of one.");
 }
 
 inline void describe_stock(TypeScript& to) {
   to.words<ReserveResult>("reserveResults", "Answers to a request to the stock.");
   to.words<ResolveResult>("resolveResults", "Answers to a call that ends, changes or returns a reservation.");
-  to.number("refusals", "Added to a reserve result, in answers that are otherwise a resolve result.",
+  to.number("refusals", "This plus a reserve result is a refusal, where other answers are a resolve result.",
             kRefusals);
   to.words<Phase>("phases", "Phases of a reservation.");
   to.words<ItemTable<>::Added>("itemsAdded", "Answers to addItem().");
   to.words<GroupTable::Added>("groupsAdded", "Answers to addGroup().");
   to.words<LevelSet>("levelsSet", "Answers to a call that sets a total or a backorder cap.");
-  to.words<MovementKind>("movementKinds", "Changes of stock.");
-  to.numbers("itemChanges", "The fields that changeItem() changes: a bit each.",
+  to.words<MovementKind>("movementKinds", "Kinds of movements.");
+  to.numbers("itemChanges",
+             "Bits of the argument of changeItem(). `clamp`: too low a backorder cap becomes the lowest "
+             "possible one.",
              {{"perUser", kChangePerUser}, {"backorder", kChangeBackorder}, {"clamp", kClamp}});
-  to.numbers("finds", "The number by which findReservation() finds a reservation.",
+  to.numbers("finds", "The argument of findReservation(): by which number it finds a reservation.",
              {{"reservation", kByReservation}, {"id", kById}});
 }
 
 inline void describe_gate(TypeScript& to) {
-  to.words<NumberType>("fieldTypes", "Types of the fields of a record that are the request to the stock.");
-  to.words<Outcome>("outcomes", "Answers of admit() besides reserve results; an admission has no word.");
-  to.number("limited", "Added to the refusal of the limiter.", kLimited);
+  to.words<NumberType>("fieldTypes", "Types of the fields that a gate reads from a record.");
+  to.words<Outcome>("outcomes",
+                    "Answers of admit() that are not reserve results. The answer for an order that is newly "
+                    "admitted is 0.");
+  to.number("limited", "The answer of admit() if the limiter refused: this plus the answer of the limiter.",
+            kLimited);
   to.number("noEntry", "In place of the entry of an order that is not in hand.", InFlightTable::kNone);
 }
 
 inline void describe_staging(TypeScript& to) {
-  to.numbers("queueStaging", "Offsets in the words of a queue, in bytes.",
+  to.numbers("queueStaging", "Offsets in the buffer `words` of a queue, in bytes.",
              {{"ttlNs", QueueStaging::kTtlNs},
               {"dropped", QueueStaging::kDropped},
               {"reasons", QueueStaging::kReasons},
               {"reasonBytes", QueueStaging::kReasonBytes},
               {"figures", QueueStaging::kFigures},
               {"bytes", QueueStaging::kBytes}});
-  to.numbers("batchStaging", "Offsets in a batch, in bytes.",
+  to.numbers("batchStaging", "Offsets in the buffer of a batch, in bytes.",
              {{"count", BatchStaging::kCount},
               {"permits", BatchStaging::kPermits},
               {"records", BatchStaging::kRecords}});
@@ -176,14 +187,17 @@ inline void describe_staging(TypeScript& to) {
 
 inline void describe_figures(TypeScript& to) {
   to.list("queueFigures", "Figures of Queue.stats().", names_of(figures::kQueue));
-  to.list("waitFigures", "After them the figures of `waitNs`.", names_of(figures::kWaits));
+  to.list("waitFigures", "Figures of `waitNs` in Queue.stats(), after `queueFigures`.",
+          names_of(figures::kWaits));
   to.list("limiterFigures", "Figures of Limiter.stats().", names_of(figures::kLimiter));
-  to.list("refusalFigures", "After them the figures of `refused`.", names_of(figures::kRefusals));
+  to.list("refusalFigures", "Figures of `refused` in Limiter.stats(), after `limiterFigures`.",
+          names_of(figures::kRefusals));
   to.list("limitFigures", "Figures of Limiter.limits().", names_of(figures::kLimits));
-  to.list("windowFigures", "After them the figures of each window.", names_of(figures::kWindowLimits));
+  to.list("windowFigures", "Figures of each window in Limiter.limits(), after `limitFigures`.",
+          names_of(figures::kWindowLimits));
   to.list("stockFigures", "Figures of Stock.stats().", names_of(figures::kStock));
   to.list("countFigures", "Figures of Stock.counts().", names_of(figures::kCounts));
-  to.list("auditFigures", "Figures of Stock.audit(); after them the counts of an item.",
+  to.list("auditFigures", "Figures of Stock.audit(). The `countFigures` of one item follow them.",
           names_of(figures::kAudit));
   to.list("gateFigures", "Figures of Gate.stats().", names_of(figures::kGate));
 }
@@ -198,10 +212,10 @@ inline void describe_functions(TypeScript& to) {
 }
 
 inline void describe_limits(TypeScript& to) {
-  to.number("threadsMax", "The most threads that have one object attached.", kThreadsMax);
-  to.number("stagedRecords", "The most records that one native call takes from JavaScript, or gives to it.",
+  to.number("threadsMax", "The most threads that can have one object attached at one time.", kThreadsMax);
+  to.number("stagedRecords", "The most records in the buffer `in` of a queue, and in its buffer `out`.",
             kStagedRecords);
-  to.numbers("queueLimits", "The largest settings of a queue.",
+  to.numbers("queueLimits", "The largest settings of a queue, and of calls to it.",
              {{"capacity", kCapacityMax},
               {"lanes", kLanesMax},
               {"weight", kWeightMax},
@@ -209,7 +223,8 @@ inline void describe_limits(TypeScript& to) {
               {"permits", kRingPermitsMax},
               {"spin", kSpinMax},
               {"droppedAtOnce", kDroppedMax}});
-  to.numbers("limiterLimits", "The largest settings of a limiter, and where it says `Min` the smallest.",
+  to.numbers("limiterLimits",
+             "The largest settings of a limiter. A name that ends in `Min` is that of a smallest one.",
              {{"rateMin", kTokenRateMin},
               {"rate", kTokenRateMax},
               {"cost", kCostMax},
@@ -250,7 +265,7 @@ inline void describe_limits(TypeScript& to) {
              {{"startMs", kClockStartNsMax / 1'000'000}, {"endMs", kClockEndNs / 1'000'000}});
 }
 
-// The contract as TypeScript, without its hash.
+// Returns the contract as TypeScript, without its hash.
 inline std::string text() {
   TypeScript to;
   describe_answers(to);
@@ -265,7 +280,7 @@ inline std::string text() {
   return to.text();
 }
 
-// The FNV-1a hash of the text, in hexadecimal.
+// Returns the FNV-1a hash of the text, in hexadecimal.
 inline std::string hash_of(std::string_view text) {
   std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;

@@ -25,8 +25,8 @@ struct Figure {
   double (*of)(const Source&);
 };
 
-// Writes the figures of `source` to `to`, from the offset `at` on. There `to` has room for kFiguresMax figures in all.
-// Returns the offset for the next ones.
+// Writes the figures of `source` to `to`, from the offset `at` on, and returns the offset after the last of them. `to`
+// has room for kFiguresMax figures in all.
 template <class Source, std::size_t N, class Buffer>
 std::size_t put_figures(const Figure<Source> (&figures)[N], const Source& source, const Buffer& to,
                         std::size_t at) {
@@ -60,7 +60,7 @@ inline constexpr Figure<Queue> kQueue[] = {
     {"permits", [](const Queue& queue) { return number(queue.permits()); }},
     {"wakeups", [](const Queue& queue) { return number(queue.wakeups()); }},
 };
-// How long records waited.
+// How long records waited, in nanoseconds.
 inline constexpr Figure<Histogram> kWaits[] = {
     {"count", [](const Histogram& waits) { return number(waits.count()); }},
     {"mean", [](const Histogram& waits) { return waits.mean(); }},
@@ -92,7 +92,7 @@ inline constexpr Figure<LimiterSource> kLimiter[] = {
     {"forgotten", counted<Limiter::kForgotten>},
     {"bytes", [](const LimiterSource& source) { return number(source.bytes); }},
 };
-// Refusals, by their tiers.
+// How many requests were refused, by tier.
 inline constexpr Figure<LimiterSource> kRefusals[] = {
     {"token-bucket", counted<Limiter::kByTokenBucket>},
     {"sliding-window", counted<Limiter::kBySlidingWindow>},
@@ -101,13 +101,14 @@ inline constexpr Figure<LimiterSource> kRefusals[] = {
     {"adaptive", counted<Limiter::kByAdaptive>},
     {"waiting-line", counted<Limiter::kByLine>},
 };
-// The values that configure() changes. Those of an absent tier mean nothing.
+// The limits that configure() can change, besides those of the windows. A value of a tier that the limiter does not
+// have means nothing.
 inline constexpr Figure<LimiterConfig> kLimits[] = {
     {"ratePerSecond", [](const LimiterConfig& config) { return config.bucket.per_second; }},
     {"burst", [](const LimiterConfig& config) { return number(config.bucket.burst); }},
     {"max", [](const LimiterConfig& config) { return number(config.depth_max); }},
 };
-// They follow kLimits, once for each window. The `windowMs` of a calendar window means nothing.
+// The limits of one window. Those of all windows follow kLimits. The `windowMs` of a calendar window means nothing.
 inline constexpr Figure<SlidingWindowConfig> kWindowLimits[] = {
     {"limit", [](const SlidingWindowConfig& window) { return number(window.limit); }},
     {"windowMs",
@@ -150,7 +151,7 @@ inline constexpr Figure<AuditSource> kAudit[] = {
     {"usersOff", [](const AuditSource& source) { return number(source.audit.users_off); }},
     {"shardsOff", [](const AuditSource& source) { return number(source.audit.shards_off); }},
     {"neverDue", [](const AuditSource& source) { return number(source.audit.never_due); }},
-    // For the item that does not add up, if there is one; its counts follow.
+    // The next two are of an item whose counts the audit found wrong, if there is one. The counts of that item follow.
     {"reservedFound", [](const AuditSource& source) { return number(source.audit.reserved_found); }},
     {"usersFound", [](const AuditSource& source) { return number(source.audit.users_found); }},
 };

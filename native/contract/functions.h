@@ -34,11 +34,11 @@ inline constexpr std::string_view kGate[] = {"admit",   "admitWith", "take",  "r
 
 }  // namespace functions
 
-// A name in one of these lists; any other name does not compile.
+// A name in the list `kNames`. A NameIn of any other name does not compile.
 template <const auto& kNames>
 class NameIn {
  public:
-  // NOLINTNEXTLINE(google-explicit-constructor): a table is of plain names
+  // NOLINTNEXTLINE(google-explicit-constructor): so that a table can contain plain strings
   consteval NameIn(const char* name) : text_(name) {
     for (const std::string_view known : kNames) {
       if (known == name) return;

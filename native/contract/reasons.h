@@ -1,5 +1,5 @@
-// Reasons why a cold call did not make or attach an object: strings from which lib/binding/answers.ts makes typed
-// errors.
+// Reasons why a native function did not create or attach an object: strings from which lib/binding/answers.ts makes
+// typed errors.
 #pragma once
 
 #include "core/base/segment.h"
@@ -13,9 +13,9 @@ inline constexpr const char* kTooManyThreads = "too-many-threads";
 inline constexpr const char* kPartDisposed = "disposed";
 inline constexpr const char* kQueueGated = "queue-gated";
 inline constexpr const char* kClocksDiffer = "clocks-differ";
-// lib/ never causes these:
+// lib/ never causes the next two.
 inline constexpr const char* kBadStaging = "bad-staging";
-inline constexpr const char* kBadRange = "bad-range";  // a size of memory, or a time, is out of range
+inline constexpr const char* kBadRange = "bad-range";  // a number is out of range
 
 constexpr const char* reason(AttachError error) {
   switch (error) {
@@ -39,7 +39,7 @@ constexpr const char* reason(AttachError error) {
   return nullptr;
 }
 
-// For a table that is too small, the reason is the name of the option of restoreStock() that sets its size.
+// If a table is too small for the snapshot, the reason is the name of the option of Stock.restore() that sets its size.
 constexpr const char* reason(SnapshotError error) {
   switch (error) {
     case SnapshotError::kNone:

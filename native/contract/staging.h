@@ -1,5 +1,5 @@
 // Layouts of the buffers that JavaScript and native code share: offsets in bytes. A word has 64 bits unless stated
-// otherwise. An attachment refuses a buffer that is shorter than kBytes.
+// otherwise. An attachment refuses a buffer that is shorter than the kBytes of its layout.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,11 @@
 
 namespace sluice {
 
-// Room for the figures of stats() and the like: see figures.h.
+// Room for the figures in figures.h, in each buffer of an object.
 inline constexpr std::size_t kFiguresMax = 24, kFiguresBytes = kFiguresMax * sizeof(double);
 
-// The ttl of a push, in ns; how many records the last call dropped; then for each of them its `Dropped`, as a double.
+// The time to live of the next push, in nanoseconds; how many records the last call dropped; then, for each of these
+// that was copied, its `Dropped`, as a double.
 struct QueueStaging {
   static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16, kReasonBytes = 8,
                                kFigures = kReasons + kDroppedMax * kReasonBytes,
@@ -29,21 +30,23 @@ struct BatchStaging {
 };
 
 struct LimiterStaging {
-  // Doubles: the results of tryAcquire, peek, acquire, tend and told, and the patience of acquire.
+  // Doubles: results of tryAcquire(), peek(), acquire(), tend() and told(); and the patience of acquire(), which
+  // JavaScript writes.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
-  // The results of rooms: for bucket, depth and each window, how much room is left, and the milliseconds until there is
-  // room for one more.
+  // The results of rooms(): for the token bucket, the depth tier and each window, how much room is left, and the
+  // milliseconds until there is room for one more.
   static constexpr std::size_t kRooms = 56, kRoomBytes = 16,
                                kRoomsEnd = kRooms + kRoomBytes * (2 + kWindowsMax);
-  // The receipt of an allowed request: the slot of the bucket, the serial, and a word for each window.
-  // JavaScript keeps it, and passes it to refund unchanged.
+  // The receipt of an allowed request (see Receipt in core/limiter/limiter_tiers.h): the slot of the token bucket, the
+  // serial number, and a word for each window. JavaScript keeps these words, and writes them here again, unchanged, for
+  // refund().
   static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
                                kFigures = kCharged + std::size_t{8} * kWindowsMax,
                                kBytes = kFigures + kFiguresBytes;
 };
 
-// A key is two words: | tag | number, or the offset of its text |. Tag 0: absent; 1: a number; 1 + n: a text of n
+// A key is two words: | type | number, or the offset of its text |. Type 0: absent; 1: a number; 1 + n: a text of n
 // octets of UTF-8. A line is a sku's key and a quantity. The texts themselves are at the end.
 struct StockStaging {
   static constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
@@ -55,9 +58,9 @@ struct StockStaging {
                                         StockRequest::kLinesMax * kSkuTextMax;
 };
 
-// The reservation, retryAfterMs and line of a result. After take(): the milliseconds until renew() must be called (-1:
-// the time that an earlier call gave still holds), then for each order its reservation (0: none), its entry and its
-// deliveries (32 bits each).
+// The reservation, retryAfterMs and line of the answer of admit(). After take(): the milliseconds until renew() must be
+// called (-1: no sooner than an earlier answer asked for), then for each order its reservation (0: none), its entry and
+// its deliveries (32 bits each).
 struct GateStaging {
   static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
                                kTakenEntry = 8, kTakenDeliveries = 12, kTakenBytes = 16,

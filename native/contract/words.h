@@ -1,5 +1,5 @@
 // The words by which lib/ knows the values of the core's enumerations. The switches have no default, so that the
-// compiler reports a value without a word. nullptr: JavaScript never sees the value.
+// compiler reports a value for which the switch has no case. nullptr: lib/ needs no word for the value.
 #pragma once
 
 #include "contract/answers.h"
