@@ -22,7 +22,7 @@ Bell::~Bell() { close(fd_); }
 
 void Bell::ring() noexcept {
   const std::uint64_t one = 1;
-  // Fails only when the counter is at its maximum: then the bell is ringing already.
+  // The write fails only when the counter is at its maximum: then the bell is already ringing.
   [[maybe_unused]] const auto written = write(fd_, &one, sizeof one);
 }
 
@@ -71,7 +71,7 @@ Bell::~Bell() = default;
 
 void Bell::ring() noexcept {
   // uv_async_send first reads its flag "pending", relaxed. This fence pairs with the exchange of that flag in libuv's
-  // loop: the callback sees everything that was stored before the ring.
+  // loop: the listener's callback sees everything that this thread stored before ring().
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::lock_guard<std::mutex> guard(mutex_);
   if (listener_ != nullptr) uv_async_send(listener_);

@@ -1,6 +1,6 @@
-// The bells of Node. A Bell wakes one thread, and any thread can ring it. A BellListener is in the event loop of the
-// thread to wake, and calls back when the bell rings. Linux: an eventfd polled by libuv. Elsewhere (or with
-// SLUICE_BELL_ASYNC): a uv_async.
+// The bells of the addon. A Bell wakes one thread, and any thread can ring it. A BellListener is in the event loop of
+// the thread to wake, and calls a function there when the bell rings. On Linux, a bell is an eventfd, which libuv
+// polls. Elsewhere (or with SLUICE_BELL_ASYNC) it is a uv_async, and a condition variable for wait().
 #pragma once
 
 #include <node_api.h>
@@ -27,7 +27,7 @@ class Bell {
 
   // Any thread may call it at any time. It makes one system call at most.
   void ring() noexcept;
-  // Sleeps until the bell rings, at most `ms` milliseconds. For a thread without a listener on this bell.
+  // Sleeps until the bell rings, at most `ms` milliseconds. May return early, because of a ring before the call.
   void wait(int ms) noexcept;
 
  private:
@@ -38,7 +38,7 @@ class Bell {
   std::mutex mutex_;
   std::condition_variable waiters_;
   bool rung_ = false;
-  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that no thread rings it while it is closed
+  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that no thread rings it after its close()
 #endif
 };
 
@@ -51,7 +51,7 @@ class BellListener {
   // Throws std::bad_alloc if there is no memory, or libuv refuses. The listener does not keep the loop alive until
   // keep_loop_alive(true).
   static BellListener* open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data);
-  // `on_closed` runs from the loop; after it the listener is deleted.
+  // The loop calls `on_closed` later, and then deletes the listener.
   void close(Bell& bell, Callback on_closed, void* data);
   void keep_loop_alive(bool alive);
 

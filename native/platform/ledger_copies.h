@@ -1,4 +1,5 @@
-// Audits and snapshots of a stock ledger, in memory from the heap. The core and the sessions allocate none.
+// Audits and snapshots of a stock ledger, which need memory from the heap. The core and the sessions do not allocate
+// memory.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,7 @@ namespace sluice {
 
 using LedgerWords = std::vector<std::uint64_t>;
 
-// These may throw std::bad_alloc, and have then changed nothing.
+// Each of these functions may throw std::bad_alloc, and has then changed nothing in the ledger.
 
 inline LedgerAudit audit(LedgerMemory& memory) {
   const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(audit_words(memory.control->shape));

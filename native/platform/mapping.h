@@ -13,8 +13,9 @@ namespace sluice {
 class Segment {
  public:
   // Maps a segment for an Object of this shape (see core/base/segment.h), formats its header, and leaves its body
-  // zeroed. Returns an empty Segment (no base) if the system has no memory left. `commit` makes all of it resident
-  // now, except the last `spared` bytes; otherwise a page becomes resident when it is first written.
+  // zeroed. Returns an empty Segment if the system has no memory left, or the layout is too large. `commit`: all pages
+  // of the segment become resident now, except those within its last `spared` bytes; otherwise each page becomes
+  // resident when it is first written.
   template <class Object>
   static Segment create(const typename Object::Shape& shape, std::uint64_t schema_hash, bool commit = false,
                         std::uint64_t spared = 0) {
