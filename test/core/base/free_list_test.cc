@@ -27,7 +27,8 @@ using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
 struct Slots {
-  // A list after `past` takes and puts, whose sequences may be about to wrap around.
+  // A fresh list whose positions start at `past`. So the sequences in its cells, which have 32 bits, may soon wrap
+  // around.
   explicit Slots(std::uint32_t count, std::uint64_t past = 0)
       : memory(FreeList<>::bytes(count)), list(memory, count) {
     list.format(count, past);
@@ -64,7 +65,7 @@ TEST_CASE("the slot that has been free for longest comes first") {
   CHECK(slots.list.take() == first);
 }
 
-TEST_CASE("positions that wrap around at 2^32 change nothing") {
+TEST_CASE("a list works as before when the 32-bit sequences in its cells wrap around") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const std::uint32_t count : {1u, 3u, 4u, 50u}) {

@@ -54,7 +54,7 @@ TEST_CASE("a single value is reported within 1/64 at every quantile, over the wh
     histogram->record(value);
     REQUIRE(histogram->max() == value);
     REQUIRE(is_close(histogram->at(0.5), value));
-    // A larger value is recorded too, so that `value` is no longer the maximum.
+    // A larger value is recorded too: now `value` is not the maximum, which the histogram keeps exactly.
     histogram->record(kMax);
     REQUIRE(is_close(histogram->at(0), value));
   }
@@ -93,7 +93,7 @@ TEST_CASE("every quantile is within 1/64 of the value that sorting gives") {
   }
 }
 
-TEST_CASE("no quantile is above the maximum and none is below an earlier one") {
+TEST_CASE("no quantile is above the maximum, or below a lower quantile") {
   const auto histogram = empty();
   for (const std::uint64_t value : {1'000'000, 1'000'001, 1'048'577, 5}) histogram->record(value);
   std::uint64_t before = 0;
@@ -106,7 +106,8 @@ TEST_CASE("no quantile is above the maximum and none is below an earlier one") {
 }
 
 TEST_CASE(
-    "while another thread records, a reader sees counts that only grow, and quantiles among the values") {
+    "while another thread records, a reader sees counts that only grow, and quantiles within the range of "
+    "the values") {
   const auto histogram = empty();
   std::atomic<bool> done{false};
   std::uint64_t shrunk = 0, strange = 0;

@@ -39,10 +39,11 @@ TEST_CASE("a layout that outgrows 64 bits stays too large, whatever is placed af
   CHECK(placed(1ULL << 30, 1ULL << 30) == (1ULL << 60) + 3 * kCacheLine);
 }
 
-TEST_CASE("the hash of a layout depends on each of its parts, on their order, and on what is noted") {
+TEST_CASE(
+    "the hash of a layout depends on each of its parts, on their order, and on the arguments of note()") {
   const std::uint64_t hash = layout_of<std::uint64_t, std::uint32_t>(3, 5).hash();
   CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 5).hash() == hash);
-  CHECK(layout_of<std::uint64_t, std::uint32_t>(4, 5).hash() != hash);  // on the same lines
+  CHECK(layout_of<std::uint64_t, std::uint32_t>(4, 5).hash() != hash);  // with as many cache lines
   CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 6).hash() != hash);
   CHECK(layout_of<std::uint32_t, std::uint64_t>(5, 3).hash() != hash);
   CHECK(layout_of<std::uint64_t, std::uint16_t>(3, 5).hash() != hash);

@@ -1,5 +1,5 @@
-// Every allocation of a call fails once: the first, then the second, and so on. The global allocator is replaced for
-// all suites of the binary, but fails only in this one.
+// A call is repeated until each of its allocations has failed once: first the first one, then the second, and so on.
+// The global allocator is replaced for all suites of the binary, but fails only in this suite.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -83,7 +83,7 @@ struct Used : TestLedger {
       if (user % 4 == 0) confirm(answer.reservation);
     }
   }
-  // If the ledger were still paused, each of these would wait for ever.
+  // If the ledger were still paused, each of these calls would wait for ever.
   void works() {
     const StockAnswer answer = reserve(1, 1, 7);
     REQUIRE(answer.result == ReserveResult::kReserved);

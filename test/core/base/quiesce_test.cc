@@ -34,7 +34,8 @@ TEST_CASE("a reader that no thread disturbs pauses at once, again and again") {
 
 TEST_CASE("readers never see an operation half done, and operations never run beside a reader") {
   SLUICE_PRINT_SEED_ON_FAILURE();
-  // Only a fence orders one reader before the next. The thread sanitizer does not see fences (the model does).
+  // Only a fence orders one reader before the next. The thread sanitizer does not see fences, so under it there is one
+  // reader. quiesce_model.cc has two.
 #if defined(__SANITIZE_THREAD__)
   constexpr unsigned kOperators = 3, kReaders = 1;
 #else
@@ -42,7 +43,8 @@ TEST_CASE("readers never see an operation half done, and operations never run be
 #endif
   Quiesce<> quiesce;
   const auto slots = std::make_unique<ThreadSlots>();
-  // Plain words on purpose: only the protocol orders them. Each operation leaves a pair equal.
+  // The words are not atomic on purpose: only the protocol orders them. Each operation leaves the two words of a pair
+  // equal.
   struct alignas(kCacheLine) Pair {
     std::uint64_t first = 0, second = 0;
   };

@@ -1,4 +1,5 @@
-// The segments of all four kinds of objects: none attaches to one whose header, or whose shape, is not as it was made.
+// The segments of all four kinds of objects. check_segment() refuses a segment whose header or whose shape is not as it
+// was made.
 #include <doctest/doctest.h>
 
 #include <cstddef>
@@ -26,7 +27,8 @@ using sluice::test::ZeroedMemory;
 
 constexpr std::uint64_t kSchema = 0x1234'5678'9abc'def0;
 
-// For each kind of object: a shape that has every optional part, and the hash of its layout on every machine.
+// For each kind of object: a shape, the hash of its layout, which is the same on every machine, and changes of the
+// shape that must be noticed.
 template <class Object>
 struct Sample;
 
@@ -247,7 +249,7 @@ TEST_CASE_TEMPLATE("a segment with less memory than its shape takes is refused, 
   CHECK(segment.attach() == AttachError::kTooSmall);
 }
 
-TEST_CASE("what configure() changes is no part of a limiter's shape") {
+TEST_CASE("a limiter whose settings configure() has changed still attaches") {
   Made<LimiterSegment> segment;
   auto& config = *reinterpret_cast<LimiterConfig*>(segment.memory.get() + kSegmentBody);
   LimiterConfig next = config;
@@ -261,7 +263,7 @@ TEST_CASE("what configure() changes is no part of a limiter's shape") {
   CHECK(segment.attach() == AttachError::kNone);
 }
 
-TEST_CASE("the schema of a gate is that of its queue's records and of all that it reads of them") {
+TEST_CASE("the schema hash of a gate covers its queue's records and all that it reads of them") {
   const GateShape shape = Sample<GateMemory>::shape();
   const std::uint64_t hash = shape.schema_hash(kSchema);
   CHECK(Sample<GateMemory>::shape().schema_hash(kSchema) == hash);
@@ -281,9 +283,9 @@ TEST_CASE("the schema of a gate is that of its queue's records and of all that i
   }
 }
 
-// Fails when the layout of a kind changes. Then raise kLayoutVersion, if a release has the present one, and write down
-// the new hashes. They are the same on every machine, because 32-bit WebAssembly and 64-bit native code work on one
-// segment.
+// Fails when the layout of a kind changes. Then raise kLayoutVersion, if a release has the present one, and write the
+// new hashes into the samples above. The hashes are the same on every machine, because 32-bit WebAssembly and 64-bit
+// native code work on one segment.
 TEST_CASE_TEMPLATE("the layout is that of this version", Object, Queue, LimiterSegment, LedgerMemory,
                    GateMemory) {
   static_assert(kLayoutVersion == 2);

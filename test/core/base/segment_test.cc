@@ -56,7 +56,7 @@ TEST_CASE("a mapping smaller than the segment, or than any segment, is refused")
   CHECK(segment.attach(kSegmentBody) == AttachError::kTooSmall);
   CHECK(segment.attach(kSegmentBody - 1) == AttachError::kTooSmall);
   CHECK(segment.attach(0) == AttachError::kTooSmall);
-  // The header must not be read there either.
+  // This memory is smaller than a header, so the header must not be read.
   const ZeroedMemory tiny(8);
   CHECK(check_segment<Lines>(tiny.get(), 8, schema(kSchema)) == AttachError::kTooSmall);
 }
@@ -110,7 +110,7 @@ TEST_CASE("a segment smaller than its shape takes is refused") {
     segment.write(offsetof(SegmentHeader, bytes), bytes);
     CHECK(segment.attach() == AttachError::kTooSmall);
   }
-  // Not even the shape may be read there.
+  // This segment ends after its header, so its shape must not be read.
   const ZeroedMemory header(kSegmentBody);
   format_segment(header.get(), Lines::kKind, kSegmentBody, Lines::layout(kShape).hash(), kSchema);
   CHECK(check_segment<Lines>(header.get(), kSegmentBody, schema(kSchema)) == AttachError::kTooSmall);

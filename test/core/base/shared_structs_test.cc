@@ -1,2 +1,3 @@
-// The compiler checks the sizes here, for every machine for which the core is built.
+// Contains no test: the compiler checks the assertions of shared_structs.h, for every machine for which the core is
+// built.
 #include "shared_structs.h"

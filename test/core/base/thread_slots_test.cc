@@ -64,7 +64,7 @@ TEST_CASE("a released slot keeps its counters, so that sums never shrink") {
   CHECK(slots->sum(kThreadCounters - 1) == 0);
 }
 
-TEST_CASE("a sum of which only the subtractions were seen is 0") {
+TEST_CASE("a sum is 0 if a reader sees more subtracted than added") {
   const auto slots = std::make_unique<ThreadSlots>();
   ThreadSlot* slot = slots->acquire();
   REQUIRE(slot != nullptr);
