@@ -1,4 +1,4 @@
-// Calendar windows, compared with a walk through the zone's hours.
+// Calendar windows. Two tests compare them with a walk through the days, or through the hours of a zone.
 #include "core/limiter/calendar.h"
 
 #include <doctest/doctest.h>
@@ -88,7 +88,7 @@ TEST_CASE("a period begins at the first moment that shows its date, whatever the
       std::int64_t latest = calendar.period_at(50 * kDay), began = 0;
       for (std::int64_t at = 50 * kDay; at < 2'500 * kDay; at += kHour) {
         const std::int64_t period = calendar.period_at(at);
-        if (period <= latest) continue;  // an hour that comes twice belongs to the period that has begun
+        if (period <= latest) continue;  // no period has begun, also if the zone is set back
         REQUIRE(period == latest + 1);
         REQUIRE(calendar.begin(period) == at);
         if (began != 0) REQUIRE(static_cast<std::uint64_t>(at - began) <= calendar.longest_ns());
@@ -195,10 +195,10 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks no key
   CHECK(at(noon).retry_after(1, time) == longest);
   CHECK(at(noon + 3 * kHour).retry_after(1, time + 3) == longest - 3);
   time += 20 * static_cast<std::uint64_t>(kHour);
-  REQUIRE(taken(noon + 20 * kHour) == 0);  // that day was used up before
+  REQUIRE(taken(noon + 20 * kHour) == 0);  // the day of noon + kDay, which is used up
   CHECK(at(noon + 20 * kHour).retry_after(1, time) == 16 * static_cast<std::uint64_t>(kHour));
   REQUIRE(taken(noon + 36 * kHour) == 5);
-  // The wall clock is set forward by ten years, and back. The key is refused for no more than the longest period.
+  // The wall clock is set forward by ten years, and back. The key is refused for no longer than the longest period.
   REQUIRE(taken(noon + 3'650 * kDay) == 5);
   time += longest - 1;
   REQUIRE(taken(noon + 3 * kDay) == 0);
@@ -221,8 +221,8 @@ TEST_CASE("a key forgotten because its period was over gets no second quota when
   CHECK(at(noon + kDay).remaining(1) == 5);  // a look begins no period
   CHECK_FALSE(at(noon).empty(1));
   REQUIRE(at(noon + kDay).empty(1));
-  cell.store(0);                      // as if its place went to another key, and came back
-  REQUIRE(at(noon).take(5, 2) != 0);  // counted in the day that has begun
+  cell.store(0);                      // as if the key had lost its place, and got one again
+  REQUIRE(at(noon).take(5, 2) != 0);  // counted in the next day, which has begun
   CHECK(at(noon + kDay).remaining(2) == 0);
 }
 

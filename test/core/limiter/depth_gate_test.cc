@@ -44,7 +44,7 @@ TEST_CASE("a cost above the maximum is refused, however large it is") {
   CHECK(gate.in_flight() == 3);
 }
 
-TEST_CASE("no more than is inside can leave") {
+TEST_CASE("no more depth can leave than is inside") {
   DepthGate gate;
   CHECK_FALSE(gate.leave(1));
   REQUIRE(gate.enter(10, 3));
@@ -63,7 +63,7 @@ TEST_CASE("a maximum lowered below the depth admits no request until enough have
   CHECK_FALSE(gate.enter(5, 1));
 }
 
-TEST_CASE("threads that enter and leave never exceed the maximum, and leave it empty") {
+TEST_CASE("threads that enter and leave never exceed the maximum, and the gate is empty afterwards") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr std::uint64_t kMax = 5;
   DepthGate gate;

@@ -40,9 +40,10 @@ TEST_CASE("a guest that is moved for another one is found all the while, also wi
     }
     for (std::uint64_t i = 0; i < repetitions(300'000); ++i) {
       ring.lock();
-      const unsigned first = ring.find(keys[0]) == 0 ? 0 : 1;  // the one in a slot whose guest never stays
+      // The index of the key that is in slot 0, where no guest may stay.
+      const unsigned first = ring.find(keys[0]) == 0 ? 0 : 1;
       ring.unlock();
-      // Each thread takes the lock of its key's set, and then the lock of the ring.
+      // As in a limiter: takes the lock of the key's set, and then the lock of the ring.
       of_set[first].lock();
       ring.lock();
       REQUIRE(ring.settle(0, kNobodyStays) == 1);

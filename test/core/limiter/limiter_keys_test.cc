@@ -68,8 +68,8 @@ TEST_CASE("a million new keys make the limiter forget neither debt nor block of 
 struct Flood {
   const char* name;
   int uses;
-  bool keeps_charged;  // it comes back to its keys, so that they never recover
-  bool holds;          // it never releases what is in flight
+  bool keeps_charged;  // the flood comes back to its keys, so that they never recover
+  bool holds;          // the flood never releases its depth
 };
 
 TEST_CASE("however a flood uses its keys, no first request of a new key is refused") {
@@ -115,7 +115,7 @@ TEST_CASE("with `max` keys, all of which owe something, not one is forgotten") {
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
   CHECK(honest.sum(Limiter::kForgotten) == 0);
-  // Less than one in a thousand; each key has asked twice.
+  // Guests made less than one in a thousand of the requests; each key made two.
   CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("blocked guests push no other out, and a guest whose slot they take ke
 
 TEST_CASE("a guest that changed slots to be blocked is not the next one forgotten") {
   Keyed small(keyed(8, 1, 0, 0));
-  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot whose guest never stays
+  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot where no guest may stay
   for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
   const Key key = small.key_of(last);
   REQUIRE(small.limiter.block(*small.thread, small.clock.now(), 1, &key));
@@ -175,7 +175,7 @@ TEST_CASE("a guest keeps its debt through a block, whichever slot it had") {
   for (const bool by_window : {false, true}) {
     Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));
     for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
-    // One of them is in a slot whose guest never stays.
+    // One of these guests is in a slot where no guest may stay, so the block moves it to another slot.
     for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
       REQUIRE(small.ask(number) == Tier::kNone);
       const Key key = small.key_of(number);
@@ -220,7 +220,7 @@ TEST_CASE("depth in flight is released where it was entered, also if its key was
   small.manual.advance(1'000'000 * kSecond);
   for (std::uint64_t key = 1'000; key < 1'000 + 64; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   CHECK(small.sum(Limiter::kForgotten) == 3);
-  REQUIRE(small.ask(100) == Tier::kNone);  // it has come back
+  REQUIRE(small.ask(100) == Tier::kNone);  // key 100 has come back
   CHECK(small.limiter.in_flight() == KeyTable::kWays + 2 + 1 + 2 + 64 + 1);
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
     const Key key = small.key_of(number);
@@ -232,7 +232,7 @@ TEST_CASE("depth in flight is released where it was entered, also if its key was
   CHECK(release(101, 1));
   const Key key = small.key_of(102);
   small.limiter.undo(*small.thread, small.clock, small.clock.now(), refunded, 2, &key);
-  CHECK(release(1'000, 1));  // it was forgotten when 100 came back
+  CHECK(release(1'000, 1));  // key 1,000 was forgotten when key 100 came back
   CHECK_FALSE(release(100, 1));
   CHECK_FALSE(release(101, 1));
   CHECK(small.limiter.in_flight() == KeyTable::kWays - 1 + 63);

@@ -55,7 +55,7 @@ std::vector<LimiterConfig> all_shapes() {
   return {exact_of(5), config_of(0, 0, 5, 0), config_of(5, 5, 0, 0), config_of(5, 5, 5, 0)};
 }
 
-TEST_CASE("a charge that has left the window, or has accrued again, is not given back to others") {
+TEST_CASE("a charge that has left the window, or whose tokens have accrued again, is not given back") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const std::uint64_t keys : {0, 8}) {
       Charged limited(with_keys(shape, keys));
@@ -85,7 +85,7 @@ TEST_CASE("charges still in force are given back whole, in any order") {
   }
 }
 
-TEST_CASE("the accrued part of a bucket's slot stays taken") {
+TEST_CASE("the part of a token bucket's charge that has accrued again stays taken") {
   Charged limited(config_of(1, 10, 0, 0));
   const auto six = limited.decide(6);
   REQUIRE(limited.ask(4));
@@ -93,7 +93,8 @@ TEST_CASE("the accrued part of a bucket's slot stays taken") {
   CHECK(limited.remaining() == 4);
   limited.refund(six, 6);
   CHECK(limited.remaining() == 6);
-  // The refund of the first charge makes the second one end earlier, so that it includes no tokens that come later.
+  // The refund of the first charge moves the second one to the first five tokens. After 6 s these have accrued again,
+  // so a refund of the second charge gives nothing back.
   Charged two(config_of(1, 10, 0, 0));
   const auto first = two.decide(5), second = two.decide(5);
   two.refund(first, 5);
@@ -135,7 +136,7 @@ TEST_CASE("refunds of small requests take nothing from a large one") {
   CHECK(limited.remaining() == 10);
 }
 
-TEST_CASE("a bucket never has more left than if the refunded requests had not been made") {
+TEST_CASE("a token bucket never has more left than if the refunded requests had not been made") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
   struct Kept {
@@ -201,7 +202,7 @@ TEST_CASE("no window admits more than its limit, if charges that are refunded in
   }
 }
 
-TEST_CASE("a charge from before a reset, or before a limit changed scales, is not given back") {
+TEST_CASE("a charge from before a reset, or before a change of rate and window, is not given back") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const std::uint64_t keys : {0, 8}) {
       for (const bool resets : {true, false}) {
@@ -227,7 +228,7 @@ TEST_CASE("a charge from before a reset, or before a limit changed scales, is no
 
 TEST_CASE("a charge of a key that was forgotten since is not given back") {
   Charged limited(with_keys(exact_of(5), 8));
-  // The table is full of keys that owe something, so 7 is a guest, and is forgotten after 64 newer ones.
+  // The table is full of keys that owe something, so key 7 is a guest, and is forgotten after 64 newer guests.
   const auto ask = [&](std::uint64_t number) {
     const Key key = limited.key_of(number);
     return limited.limiter.decide(*limited.thread, limited.clock, kEpoch, 1, 0, &key);
@@ -299,7 +300,8 @@ TEST_CASE("threads with late refunds, while others reset, share no more than the
     if (resets) continue;
     REQUIRE(kept <= 30);
     REQUIRE(limited.limiter.rooms(*limited.thread, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
-    // When the window is empty, the bucket has the tokens that no thread kept, and those of three seconds more.
+    // When the window is empty, the token bucket has at most the tokens that no thread kept, and those of three seconds
+    // more.
     limited.manual.advance(3 * kSecond);
     REQUIRE(limited.take_all() <= std::min<std::uint64_t>(30, 40 - kept + 3));
   }

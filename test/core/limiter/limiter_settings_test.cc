@@ -64,7 +64,7 @@ TEST_CASE("a window that becomes longer or shorter forgets nothing too early") {
         changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
           config.windows[0].sliding.bucket_ns = (window + 19) / 20;
         });
-        // Only requests within the shorter of both windows must be remembered.
+        // Compares only the requests from now on: older ones may have left the window while it was shorter.
         count = 0;
       }
       if (changed.ask(7) != Tier::kNone) continue;
@@ -96,7 +96,7 @@ TEST_CASE("during a warm-up tokens come at a third of the rate first, and at the
   config.bucket.warm_up_ns = 10 * kSecond;
   TokenBucket bucket;
   REQUIRE(bucket.take(config.bucket, 1, 0));
-  CHECK(config.bucket.accrued(kSecond + 10) / config.bucket.rate.units(1) == 110);        // 1/3 + 1/30
+  CHECK(config.bucket.accrued(kSecond + 10) / config.bucket.rate.units(1) == 110);  // 300 * (1/3 + 1/30)
   CHECK(config.bucket.accrued(10 * kSecond + 10) / config.bucket.rate.units(1) == 2000);  // 2/3 of 3000
   CHECK(config.bucket.accrued(11 * kSecond + 10) / config.bucket.rate.units(1) == 2300);
   for (std::uint64_t now = 0; now < 12 * kSecond; now += kSecond / 7) {
@@ -106,7 +106,7 @@ TEST_CASE("during a warm-up tokens come at a third of the rate first, and at the
   }
 }
 
-TEST_CASE("an exact window admits its limit in any window, not one less") {
+TEST_CASE("an exact window admits its whole limit in any time span of its length") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(11);
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {

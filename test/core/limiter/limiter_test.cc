@@ -83,18 +83,18 @@ TEST_CASE("a refusal names the tier that refused") {
   CHECK(by_depth.sum(Limiter::kAllowed) == 3);
 }
 
-TEST_CASE("a refusal by the window leaves the bucket uncharged") {
+TEST_CASE("a refusal by the window leaves the token bucket uncharged") {
   Timed timed(config_of(1, 10, 3, 0));
   REQUIRE(timed.ask(3) == Tier::kNone);
   for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(2) == Tier::kSlidingWindow);
-  // Once the window is empty, the bucket still has its seven tokens, and those that have come since.
+  // Once the window is empty, the token bucket still has its seven tokens, and those that have come since.
   timed.manual.advance(2 * kSecond);
   CHECK(timed.ask(3) == Tier::kNone);
   timed.manual.advance(2 * kSecond);
   CHECK(timed.ask(3) == Tier::kNone);
 }
 
-TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
+TEST_CASE("a refusal by the depth leaves token bucket and window uncharged") {
   for (const bool depth_of_queue : {false, true}) {
     LimiterConfig config = config_of(1, 10, 9, 3);
     config.depth_of_queue = depth_of_queue;
@@ -107,7 +107,7 @@ TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
       ++passed;
       timed.release(1);
     }
-    CHECK(passed == 9);  // the limit of the window; one token is left in the bucket
+    CHECK(passed == 9);  // the limit of the window; one token is left
     timed.manual.advance(2 * kSecond);
     CHECK(timed.remaining() == 3);
   }
@@ -152,11 +152,11 @@ TEST_CASE("each tier by itself reports what it has left, and when it has one mor
   CHECK(rooms().bucket.left == 23);
   CHECK(rooms().bucket.more_in == kSecond / 4);
   CHECK(rooms().windows[0].left == 13);
-  // 1.05 s after the request: its bucket lasts 50 ms.
+  // The request leaves the window 1.05 s after it was made, because its bucket lasts 50 ms.
   CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);
   CHECK(rooms().depth.left == 3);
   CHECK(rooms().depth.more_in == kNever);  // the depth does not depend on time
-  // A block does not change them.
+  // A block does not change what each tier has left.
   timed.limiter.block(*timed.thread, timed.clock.now(), kSecond);
   CHECK(timed.remaining() == 0);
   CHECK(rooms().bucket.left == 23);
@@ -202,7 +202,7 @@ TEST_CASE("for a cost that some tier can never allow, the wait is never") {
   CHECK(Timed(config_of(1, 50, 50, 50)).retry_after(6) == 0);
 }
 
-TEST_CASE("retry_after is exact over bucket and window together") {
+TEST_CASE("retry_after is exact over token bucket and window together") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (std::uint64_t round = 0; round < repetitions(60); ++round) {
@@ -249,7 +249,7 @@ TEST_CASE("under contention every tier is charged for what passed, and for nothi
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);
     REQUIRE(timed.remaining() == std::min<std::uint64_t>(6, 30 - passed));
-    // When the window is empty, the bucket has the tokens that no thread used, and those of three seconds more.
+    // When the window is empty, the token bucket has the tokens that no thread used, and those of three seconds more.
     timed.manual.advance(3 * kSecond);
     std::uint64_t left = 0;
     for (; timed.ask() == Tier::kNone; ++left) timed.release(1);

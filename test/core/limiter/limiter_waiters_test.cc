@@ -52,7 +52,7 @@ LimiterConfig depth_of(std::uint64_t max, std::uint64_t keys) {
   return config;
 }
 
-TEST_CASE("waiters are served in order, and one that leaves lets the next one move up") {
+TEST_CASE("waiters are served in order, and a waiter that leaves lets the next one move up") {
   Lined lined(depth_of(2, 0), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -99,8 +99,8 @@ TEST_CASE(
   CHECK(front.outcome == LimiterWaiters::Told::kFront);
   CHECK(front.waiter == second.waiter);
   REQUIRE(lined.limiter.release(*thread, 1));
-  lined.line.given_back(asking, kEpoch, nullptr);   // serves the second one, which is listed now
-  lined.line.leave(asking, kEpoch, second.waiter);  // before its owner has read that
+  lined.line.given_back(asking, kEpoch, nullptr);   // serves the second waiter, and lists it as served
+  lined.line.leave(asking, kEpoch, second.waiter);  // before the owner has read that it was served
   const auto served = lined.line.told(owner);
   CHECK(served.outcome == LimiterWaiters::Told::kServed);
   CHECK(served.waiter == third.waiter);
@@ -134,7 +134,7 @@ TEST_CASE("a review walks over a waiting line once, however many have expired be
   CHECK_FALSE(all.missed);
 }
 
-TEST_CASE("when the limits are enforced no more, every waiter is served, and nothing is charged") {
+TEST_CASE("when the limits are no longer enforced, every waiter is served, and only depth is charged") {
   LimiterConfig config = depth_of(1, 0);
   config.has_bucket = true;
   config.bucket.burst = 3;
@@ -151,7 +151,7 @@ TEST_CASE("when the limits are enforced no more, every waiter is served, and not
   const auto first = join(kSecond), second = join(kNever), third = join(kNever);
   REQUIRE(lined.line.waiting() == 3);
   lined.limiter.configure(lined.clock, [](LimiterConfig& next, std::uint64_t) { next.enforce = false; });
-  // Even the first one, whose time is over.
+  // Even the first waiter is served, although its time is over.
   SUBCASE("by a review") { lined.line.review(asking, kEpoch + 2 * kSecond, 0); }
   SUBCASE("by an owner") { lined.line.tend(asking, kEpoch + 2 * kSecond, first.waiter); }
   CHECK(lined.line.waiting() == 0);
@@ -160,7 +160,7 @@ TEST_CASE("when the limits are enforced no more, every waiter is served, and not
   CHECK(sum(Limiter::kDryRefusals) == 3);
   CHECK(sum(Limiter::kByQueueDepth) == 3);
   const std::uint64_t left = lined.limiter.rooms(*thread, kEpoch, 0).bucket.left;
-  lined.line.leave(asking, kEpoch, second.waiter);  // given up before its owner has read that it was served
+  lined.line.leave(asking, kEpoch, second.waiter);  // its owner has not read that it was served
   CHECK(lined.limiter.rooms(*thread, kEpoch, 0).bucket.left == left);
   CHECK(lined.limiter.in_flight() == 3);
   CHECK(sum(Limiter::kDryRefusals) == 2);

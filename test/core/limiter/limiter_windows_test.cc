@@ -197,7 +197,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         if (i % 3 == 0) {
           timed.limiter.undo(*thread, timed.clock, before, decision, 1, timed.key);
         } else if (timed.clock.now() == before) {
-          own.admit(before, 1);  // only if the clock stood still, so that the time is certain
+          own.admit(before, 1);  // counted only if the clock stood still, so that the time is certain
         }
       }
       const std::lock_guard<std::mutex> guard(mutex);

@@ -65,13 +65,14 @@ void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index
   }
 }
 
-TEST_CASE("no true window is above the limit while threads race each other into new buckets") {
+TEST_CASE(
+    "no time span of the window's length is above the limit while threads race each other into new buckets") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(100);
   for (std::uint64_t round = 0; round < 12; ++round) {
     const std::uint32_t buckets[] = {1, 2, 3, 20};
     const std::uint64_t bucket_ns = random.between(1'000, 3'000);
-    // Some rounds begin where bucket numbers wrap around.
+    // Some rounds begin shortly before bucket numbers wrap around.
     const std::uint64_t start =
         round % 3 == 0 ? ((1ULL << 33) - 2'000) * bucket_ns : random.below(1ULL << 40);
     Shared shared(random.between(1, 40), bucket_ns, buckets[round % 4], start);

@@ -132,7 +132,9 @@ TEST_CASE("a window of 366 days is as strict as one of a second") {
   }
 }
 
-TEST_CASE("no true window is above the limit, and no request is refused that the buckets allow") {
+TEST_CASE(
+    "no time span of the window's length is above the limit, and no request is refused that the buckets "
+    "allow") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (std::uint64_t round = 0; round < repetitions(400); ++round) {
@@ -236,7 +238,7 @@ TEST_CASE("a thread whose time is out of date is charged at the present time") {
     REQUIRE(timed.take(4));
     timed.now = late;
     REQUIRE(timed.take(3));
-    // The time was read before the clock moved on by `late`.
+    // The thread read the time 0 before the clock moved on by `late`.
     const auto charge = timed.window.take(2, 0, [&] { return timed.now; });
     CHECK(charge.taken);
     CHECK(timed.window.remaining(timed.now) == (late < 500 ? 1 : 5));

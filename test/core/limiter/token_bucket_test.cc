@@ -22,7 +22,7 @@ constexpr std::uint64_t kDay = 86'400 * kSecond;
 
 TokenBucketConfig config_of(double rate, std::uint64_t burst) { return {TokenRate::per_second(rate), burst}; }
 
-// Takes one at a time until refused.
+// Takes one token at a time until a request is refused. Returns how many it took.
 std::uint64_t take_all(TokenBucket& bucket, const TokenBucketConfig& config, std::uint64_t now) {
   std::uint64_t taken = 0;
   while (bucket.take(config, 1, now)) ++taken;
@@ -138,10 +138,10 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(kTokenRateMin, 40);
   REQUIRE(bucket.take(config, 40, 0));
-  const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // as exact as the double of the rate
+  const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // inexact because the rate is a double
   CHECK((thirty > 30 * kPeriod ? thirty - 30 * kPeriod : 30 * kPeriod - thirty) < 200);
   CHECK(bucket.retry_after(config, 40, 0) == kNever);
-  // As large a cost as all waiters together can ask for.
+  // The cost is as large as all waiters together can ask for.
   CHECK(bucket.retry_after_all(config, 1ULL << 48, 0) == kNever);
 }
 

@@ -102,10 +102,10 @@ TEST_CASE("accrual never shrinks, and is never a nanosecond ahead of the exact r
   }
 }
 
-// The latest time that time_of() returns: see TokenRate.
+// The latest time that time_of() returns, for amounts that accrue later or never: see TokenRate.
 constexpr std::uint64_t kLatest = 1ULL << 60;
 
-TEST_CASE("the time of any amount is the first nanosecond at which it has accrued, in years of running") {
+TEST_CASE("the time of any amount is the first nanosecond at which it has accrued, for up to 32 years") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
   for (const double rate : kRates) {
