@@ -36,7 +36,7 @@ TEST_CASE("a burst rings once for a consumer that sleeps") {
   }
 }
 
-TEST_CASE("no producer rings for a consumer that changes its mind") {
+TEST_CASE("no producer rings for a consumer that unparks before it sleeps") {
   Doorbell<> doorbell;
   doorbell.park();
   doorbell.unpark();

@@ -126,7 +126,7 @@ TEST_CASE("drop-oldest refuses a push, and counts it, when the consumer is a who
   CHECK(numbers.push(4) == PushResult::kPushed);
 }
 
-TEST_CASE("drop-oldest drops nothing that fits, and counts each lane by itself") {
+TEST_CASE("drop-oldest drops nothing that fits, and each lane has a capacity of its own") {
   Numbers numbers(dropping_oldest(2, 2));
   for (std::uint64_t i = 0; i < 2; ++i) numbers.push(i, 0);
   for (std::uint64_t i = 10; i < 13; ++i) numbers.push(i, 1);

@@ -154,7 +154,7 @@ void check_equal(const Numbers& numbers, const Plain& plain) {
   }
 }
 
-TEST_CASE("pushes, permits, passing time, shows and partial frees of queues of every shape") {
+TEST_CASE("pushes, permits, passing time, shows and partial frees of queues of random shapes") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (std::uint64_t round = 0; round < sluice::test::repetitions(300); ++round) {

@@ -1,4 +1,4 @@
-// A queue that overwrites: a new record always fits, and the queue contains the newest records.
+// A queue that overwrites: a new record always finds room, and the queue contains the newest records.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -48,7 +48,8 @@ TEST_CASE("permits allow pushes, and take no room") {
   CHECK(it.take(9) == List{3, 4});
 }
 
-TEST_CASE("each dropped record is reported with its slot, while the bytes beside it are still its own") {
+TEST_CASE(
+    "each dropped record is reported with its slot, while the bytes beside the slot are still the record's") {
   Numbers it(overwriting(3));
   std::uint64_t tags[4] = {};
   List gone;

@@ -31,7 +31,7 @@ struct Watched {
         watch(&control(), numbers.queue, config) {}
   QueueWatch::Control& control() { return *reinterpret_cast<QueueWatch::Control*>(memory.get()); }
 
-  // Asks every millisecond until `end`. Returns the time at which the queue was congested for the first time, or 0.
+  // Asks every millisecond until `end`. Returns the time at which the watch first reported congestion, or 0.
   std::uint64_t asked_until(std::uint64_t end) {
     std::uint64_t stood = 0;
     for (; time < end; time += kMs) {
@@ -52,7 +52,8 @@ TEST_CASE(
   watched.asked_until(1'000 * kMs);
   watched.numbers.push(1);
   const std::uint64_t stood = watched.asked_until(2'000 * kMs);
-  // Marks are a quarter of the target (5 ms) apart, and so are looks.
+  // Marks and looks (see QueueWatch) are a quarter of the target, 5 ms, apart. So the watch may be late by two of
+  // these.
   CHECK(stood >= 1'000 * kMs + 120 * kMs);
   CHECK(stood <= 1'000 * kMs + 120 * kMs + 2 * 5 * kMs);
 }
@@ -90,7 +91,7 @@ TEST_CASE("a thread that asks rarely finds congestion, but not in a moving queue
   }
 }
 
-TEST_CASE("among several lanes, the one that waits the longest counts") {
+TEST_CASE("among several lanes, the one whose record has waited longest counts") {
   Watched watched({20 * kMs, 100 * kMs}, 3);
   watched.numbers.push(1, 2);
   for (; watched.time < 200 * kMs; watched.time += kMs) {
@@ -112,7 +113,7 @@ TEST_CASE("the watch reports congestion only where there was some, and always wh
     const QueueWatchConfig config{random.between(1, 60) * kMs, random.between(10, 100) * kMs};
     Watched watched(config);
     std::deque<std::uint64_t> pushed;  // push times of the records in the queue
-    std::uint64_t seen_short = 0;      // the last look at which no record had waited longer than the target
+    std::uint64_t seen_short = 0;      // the last look at which no record had waited as long as the target
     std::uint64_t surely_short = 0;    // the last time at which no wait exceeded 1.5 targets + 4 ms
     for (int step = 0; step < 2'000; ++step) {
       watched.time += random.below(2 * kMs);
@@ -121,7 +122,7 @@ TEST_CASE("the watch reports congestion only where there was some, and always wh
         watched.numbers.push(1);
         pushed.push_back(watched.time);
       }
-      // Now and then the consumer pauses.
+      // The consumer pauses for 200 of every 500 steps.
       if (step % 500 < 300 && random.once_in(2) && !pushed.empty()) {
         watched.numbers.take(1);
         pushed.pop_front();

@@ -244,7 +244,7 @@ TEST_CASE("with many threads claims and promises together never exceed the capac
       if (index == kProducers) {
         std::uint64_t next[kProducers] = {};
         while (seen < kProducers * each) {
-          // Only this thread moves head, so this depth is exact.
+          // Only this thread moves head, so this is the exact depth at the moment at which it reads the tail.
           const std::uint64_t tail = (numbers.ring.claimed() - numbers.ring.head()) >> kRingPositionShift;
           too_many += tail > capacity;
           const auto number = numbers.pop();

@@ -23,7 +23,7 @@ using sluice::test::ZeroedMemory;
 struct Record {
   std::uint64_t producer;
   std::uint64_t number;
-  std::uint64_t check;  // a checksum of the two above, which a torn record does not match
+  std::uint64_t check;  // a checksum of `producer` and `number`, which a torn record does not match
 
   static std::uint64_t sum(std::uint64_t producer, std::uint64_t number) {
     return (producer + 1) * 0x9e3779b97f4a7c15ULL ^ number * 0xbf58476d1ce4e5b9ULL;

@@ -126,7 +126,7 @@ TEST_CASE("nothing overtakes a waiter: no push of one or many, no permits, no la
   CHECK(full.push(9) == PushResult::kPushed);
 }
 
-TEST_CASE("a waiter that finds room at its second look is served at once") {
+TEST_CASE("a caller that begins to wait while there is room is served at once") {
   Full full(8, 2);
   full.take(1);
   const std::uint32_t waiter = full.wait_to_push(7);
@@ -134,7 +134,7 @@ TEST_CASE("a waiter that finds room at its second look is served at once") {
   CHECK(full.take(9) == List{1, 7});
 }
 
-TEST_CASE("one more than maxWaiting is refused and counted, and leaving or retiring frees a place") {
+TEST_CASE("one waiter more than maxWaiting is refused and counted, and leaving or retiring frees a place") {
   Full full(2, 1);
   const std::uint32_t first = full.wait_to_push(10), second = full.wait_to_push(11);
   CHECK(full.wait_to_push(12) == kNoWaiter);
@@ -145,7 +145,7 @@ TEST_CASE("one more than maxWaiting is refused and counted, and leaving or retir
   CHECK(third != kNoWaiter);
   full.take_and_serve(1);
   REQUIRE(full.state(second) == WaiterState::kServed);
-  CHECK(full.wait_to_push(14) == kNoWaiter);  // the waiter with 10 is served, but its owner has not seen that
+  CHECK(full.wait_to_push(14) == kNoWaiter);  // `second` is served, but its owner has not retired it
   full.retire(second);
   CHECK(full.leave(full.wait_to_push(14)));
   CHECK(full.take_and_serve(1) == List{11});
@@ -244,7 +244,7 @@ TEST_CASE("nothing remains of an owner that dies, and permits that it had not se
   full.serve();
   CHECK(full.state(other) == WaiterState::kServed);
   full.retire(other);
-  CHECK(full.take(9) == List{10, 11});  // 10 and 11 had been pushed already; 12 never will be
+  CHECK(full.take(9) == List{10, 11});  // 10 was pushed before its owner died; 12 never is
   CHECK(full.queue.permits() == 0);
   full.check_nothing_left(8);
 }
@@ -289,7 +289,7 @@ TEST_CASE("the time of a record that waits for room is when its wait began") {
   CHECK(numbers.drops == std::vector<sluice::test::Numbers::Drop>{{Dropped::kExpired, 8, 0}});
 }
 
-TEST_CASE("a thread with many waiters in a row is woken once") {
+TEST_CASE("a thread is woken once for all of its waiters that are served together") {
   Full full(200, 150);
   for (std::uint64_t i = 0; i < 150; ++i) full.wait_to_push(i, 7);
   while (full.queue.waiting() != 0) full.take_and_serve(64);

@@ -35,10 +35,10 @@ TEST_CASE("an interval with one record that waited no longer than the target is 
   shedding.drops(kConfig, 5, 1'050);
   shedding.drops(kConfig, 50, 1'099);
   CHECK_FALSE(shedding.drops(kConfig, 50, 1'100));
-  CHECK(shedding.drops(kConfig, 50, 1'200));  // the interval before was slow throughout
+  CHECK(shedding.drops(kConfig, 50, 1'200));  // each record of the last interval waited too long
 }
 
-TEST_CASE("when a burst is worked off, dropping ends after the interval") {
+TEST_CASE("when the queue was empty once in an interval, dropping ends with that interval") {
   Shedding shedding;
   shedding.drops(kConfig, 50, 1'000);
   REQUIRE(shedding.drops(kConfig, 50, 1'100));

@@ -133,7 +133,8 @@ TEST_CASE("a user that ends waits for tags that other threads have taken and not
       });
       returns.gone = true;
     });
-    // By then the user that ends has taken the other tag. If it did not wait, it would end in these turns.
+    // When `told` is true, the user that ends has taken the tag 20. If it did not wait for the tag that `carried` has
+    // taken, it would very likely end during these turns.
     while (!told) std::this_thread::yield();
     for (int turn = 0; turn < 10'000; ++turn) std::this_thread::yield();
   }

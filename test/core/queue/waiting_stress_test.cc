@@ -69,7 +69,7 @@ class Producer {
 
   std::uint64_t next() const { return next_; }
 
-  // Pushes up to `most` numbers; fewer, or none, if the queue was full or the thread lost patience.
+  // Pushes up to `most` numbers; fewer, or none, if the queue was full, or if the waiter left (only if not `patient`).
   void push_some(std::uint64_t most, bool patient) {
     switch (random_.below(4)) {
       case 0:
