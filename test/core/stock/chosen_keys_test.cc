@@ -28,7 +28,8 @@ std::uint64_t unmix(std::uint64_t mixed) {
   return unshift(mixed, 30);
 }
 
-// open_hash() returns the hash of a key without a secret, number_with() the number whose key has a given hash.
+// open_hash() returns the hash that a key would have if there were no secret; number_with() returns the number whose
+// key would have a given hash.
 std::uint64_t open_hash(const Key& key) { return mix(key.high, key.low); }
 std::uint64_t number_with(std::uint64_t hash) {
   return unmix(hash) - (mix(number_key(0).high) + 0x9e3779b97f4a7c15ULL);
@@ -97,7 +98,7 @@ TEST_CASE("no body can be computed that matches another one: not of another user
   CHECK(one.reserve(1, 1, 7, 5).result == ReserveResult::kDuplicate);
 }
 
-TEST_CASE("bodies are equal if their lines, in any order, and their users are") {
+TEST_CASE("the bodies of two requests are equal if their lines, in any order, and their users are") {
   TestLedger one({4, 64, 64, 64, 0});
   for (std::uint64_t number = 1; number <= 3; ++number) one.add(number, 100);
   const std::vector<StockRequest::Line> cart{{sku(1), 1}, {sku(2), 2}, {sku(3), 1}};
@@ -147,7 +148,8 @@ TEST_CASE("a look-up of a chosen sku that is not on sale takes as long as any ot
     while (taken[slot]) slot = (slot + 1) % kIndex;
     taken[slot] = true;
   }
-  // Finds the place before the longest row of taken places: where look-ups take longest if there is no secret.
+  // Finds the first place of the longest row of taken places: if there were no secret, look-ups that begin there would
+  // take longest.
   std::uint64_t begin = 0, longest = 0, run = 0;
   for (std::uint64_t slot = 0; slot < kIndex; ++slot) {
     run = taken[slot] ? run + 1 : 0;

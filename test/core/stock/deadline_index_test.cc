@@ -162,7 +162,7 @@ void meet(std::uint32_t slots_each) {
       const std::uint64_t deadline = clock.load() + random.below(50);
       holds.hold(slot, deadline);
       if (!random.once_in(4)) continue;
-      // Once it is due, a look that begins now finds it, unless another look has found it or is not over yet.
+      // A look that begins now, at the deadline, finds the hold, unless another look has found it or is not over yet.
       holds.look(deadline);
       overlooked += holds.deadlines[slot] == deadline && !holds.index.due(deadline);
     }

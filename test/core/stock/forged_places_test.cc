@@ -16,7 +16,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// The key of a text. Its low half determines its place.
+// The high half of the key of a text. The low half, which is chosen here, determines the place of the key.
 constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);
 
 // Returns a snapshot without reservations and ids. It has the items `skus`, and users whose keys have the low halves
@@ -58,7 +58,7 @@ TEST_CASE("a snapshot with users chosen for one bucket is refused") {
   }
   CHECK(restored(forged({1}, spread)) == SnapshotError::kNone);
   CHECK(restored(forged({1}, together)) == SnapshotError::kDamaged);
-  // As many as fit within the reach.
+  // As many users as fit into the bucket and those within its reach are accepted.
   together.resize(UserTable<>::kWays * (UserTable<>::kReachMax + 1));
   CHECK(restored(forged({1}, together)) == SnapshotError::kNone);
 }

@@ -84,9 +84,9 @@ TEST_CASE("a held id is never forgotten; a resolved id is forgotten before the h
   one.cancel(one.reservations[4]);
   one.cancel(one.reservations[2]);
   for (std::uint64_t id = 1; id <= 17; ++id) CHECK(one.take(id) == ReserveResult::kDuplicate);
-  CHECK(one.take(18) == ReserveResult::kReserved);  // in the place of 3
+  CHECK(one.take(18) == ReserveResult::kReserved);  // takes the place of id 3
   CHECK(one.take(5) == ReserveResult::kDuplicate);
-  CHECK(one.take(19) == ReserveResult::kReserved);  // in the place of 5
+  CHECK(one.take(19) == ReserveResult::kReserved);  // takes the place of id 5
   CHECK(one.take(3) == ReserveResult::kReserved);   // in a spill bucket
   for (std::uint64_t id = 1; id <= 19; ++id) {
     if (id != 5) CHECK(one.take(id) == ReserveResult::kDuplicate);
@@ -109,7 +109,9 @@ TEST_CASE("a full home spills over until its spill bucket is full too, and only 
   CHECK(one.audited());
 }
 
-TEST_CASE("a home whose ids in spill buckets are all forgotten no longer looks there") {
+TEST_CASE(
+    "once all ids that a home put into spill buckets are forgotten, a look-up in that home leaves these "
+    "out") {
   TestLedger one({4, 1'024, 8, 16, 0});  // two homes, two spill buckets
   one.add(1, 10'000);
   IdTable& ids = one.ledger.memory().ids;

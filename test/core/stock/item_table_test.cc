@@ -20,7 +20,7 @@ constexpr std::uint64_t kMost = kQuantityMax;
 
 TEST_CASE("an item with shards is sold out when all shards are, and not before") {
   TestLedger one({16, 64, 8, 8, 0});
-  one.add(1, 10, 0, 4);  // 3, 3, 2, 2
+  one.add(1, 10, 0, 4);  // shards of 3, 3, 2 and 2 units
   std::uint64_t taken = 0;
   for (; one.reserve(1, 1).result == ReserveResult::kReserved; ++taken) {
   }
@@ -68,7 +68,7 @@ TEST_CASE("a look at shards reports sold out only for a moment at which no units
     const StockShard<>::Return one_back(items.shard(item.first_shard + 1));
     CHECK(items.look(item, 2) == Look::kUnsettled);
     CHECK(items.look(item, 1) == Look::kEnough);
-    // While units come back, peek() does not refuse: the reservation decides.
+    // While units come back, peek() does not refuse: reserve() decides.
     CHECK(one.peek(1, 2).result == ReserveResult::kReserved);
   }
   CHECK(items.look(item, 2) == Look::kSoldOut);
@@ -157,7 +157,7 @@ TEST_CASE("units count as coming back while a gathering lasts, because it may fa
   one.add(1, 4, 0, 2);
   const StockShard<>& first = one.ledger.items().shard(0);
   const std::uint32_t before = first.returns_begun;
-  one.reserve(1, 4);  // nothing comes back
+  one.reserve(1, 4);  // the gathering succeeds, so nothing comes back
   CHECK(first.returns_begun == before + 1);
   CHECK(first.returns_ended == before + 1);
   one.reserve(1, 1);

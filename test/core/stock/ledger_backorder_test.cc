@@ -170,7 +170,8 @@ TEST_CASE("a snapshot contains the cap and the backordered units; one whose cap 
   CHECK(restored.reserve(1, 1, 8).result == ReserveResult::kReserved);
   CHECK(restored.cancel(held) == ResolveResult::kDone);
   CHECK(restored.audited());
-  // Forges each word 4, of which one is the cap. Such a snapshot is refused, or becomes a ledger that adds up.
+  // Forges each word that is 4, one after the other: one of them is the cap. Such a snapshot is refused, or becomes a
+  // ledger that adds up.
   std::uint64_t accepted = 0;
   for (std::uint64_t& word : words) {
     if (word != 4) continue;

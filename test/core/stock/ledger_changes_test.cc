@@ -49,7 +49,7 @@ TEST_CASE("a held quantity goes up and down, with its user's count, and is confi
     CHECK(one.audited());
     CHECK(one.ledger.held_until(id) == until);
     CHECK(one.sum(StockLedger::kChanged) == 3);
-    // The id's body is still that of its first request.
+    // A request with this id is still compared with the first one, not with the changed quantity.
     const StockAnswer again = one.reserve(1, 2, 7, 5);
     CHECK((again.result == ReserveResult::kDuplicate && again.reservation == id));
     CHECK(one.reserve(1, 3, 7, 5).result == ReserveResult::kIdMismatch);
@@ -168,13 +168,12 @@ TEST_CASE("a confirmed part stays while the held rest changes; a line can come b
   const std::uint64_t id = one.reserve({{sku(1), 2}, {sku(2), 1}}, 7).reservation;
   CHECK(one.confirm(id, {{sku(1), 2}}, Rest::kHold).result == ResolveResult::kDone);
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUserLimit));
-  // The user returns all bought units. So another pair of user and item gets the pair's entry of the user table
-  // meanwhile.
+  // The user returns all bought units, so the only entry of the user table is free. User 8 takes it meanwhile.
   CHECK(one.give_back(id) == ResolveResult::kDone);
   const std::uint64_t other = one.reserve(1, 1, 8).reservation;
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUsersFull));
   CHECK(one.cancel(other) == ResolveResult::kDone);
-  // As if the pair had come back to another entry of the table.
+  // As if the table had given user 7 another entry than before.
   ReservationTable& table = one.ledger.memory().reservations;
   std::atomic<std::uint32_t>& entry = table[table.slot_of(id)].user_entry;
   entry = (entry + 1) % users.size();

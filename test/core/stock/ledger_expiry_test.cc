@@ -143,7 +143,8 @@ TEST_CASE("a refusal expires no hold if the item has none, nor before any is ove
   CHECK(one.expire() == 1);
 }
 
-TEST_CASE("threads that reserve expire due holds in passing, a bounded number at a time") {
+TEST_CASE(
+    "in a ledger that passers sweep, threads that reserve expire due holds, a bounded number at a time") {
   for (const Sweeping sweeping : {Sweeping::kByPassers, Sweeping::kAsked}) {
     TestLedger one({4, 4'096, 4, 4, 0}, sweeping);
     one.add(1, 1'000'000);
@@ -186,7 +187,7 @@ TEST_CASE("however reservations end, exactly the due holds are found") {
     if (!random.once_in(20)) continue;
     const auto end = deadlines.upper_bound(one.now);
     const auto due = static_cast<std::uint32_t>(std::distance(deadlines.begin(), end));
-    // Fewer than `due` expire here if a confirmation has met a due one.
+    // Fewer than `due` holds expire here if a call above has found a due hold, which then expired at once.
     CHECK(one.expire() <= due);
     deadlines.erase(deadlines.begin(), end);
     CHECK_FALSE(one.ledger.due(one.now));
@@ -211,7 +212,7 @@ TEST_CASE("when all holds are over, as many requests as units get one each, and 
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       ready.fetch_add(1);
       while (ready.load() < round * kThreads) std::this_thread::yield();
-      // At this time the holds of the last round are over.
+      // At this time the holds of the previous round are over.
       const ManualClock manual(round * 10);
       const Clock clock(&manual);
       CallTime time(clock);

@@ -195,7 +195,7 @@ TEST_CASE("a group's limit covers all its items, besides their own limits, and r
   CHECK(one.reserve(1, 1, 7).result == ReserveResult::kUserLimit);
   CHECK(one.reserve(1, 5, 8).result == ReserveResult::kReserved);  // another user
   CHECK(one.audited());
-  // The lines of a cart count together, and a refused cart leaves nothing behind.
+  // The lines of a cart count together, and a refused cart leaves no count behind.
   CHECK(one.peek(1, 4, 9).result == ReserveResult::kReserved);
   const StockAnswer cart = one.reserve({{sku(1), 4}, {sku(2), 2}}, 9, 99);
   CHECK(cart.result == ReserveResult::kUserLimit);

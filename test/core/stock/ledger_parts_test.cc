@@ -83,16 +83,16 @@ TEST_CASE("lines of a cart are confirmed and cancelled by item, up to the units 
     CHECK((one.holds(1, 8, 0, 2) && one.holds(2, 3, 1, 1) && one.holds(3, 2, 0, 0)));
     CHECK(one.cancel(id) == ResolveResult::kAlreadyConfirmed);
   }
-  SUBCASE("all of it confirmed is the rest of it") {
+  SUBCASE("a confirmation of the whole confirms the rest") {
     CHECK(one.confirm(id) == ResolveResult::kDone);
     CHECK((one.holds(1, 7, 0, 3) && one.holds(2, 2, 1, 2) && one.holds(3, 2, 0, 0)));
   }
-  SUBCASE("what expires is the rest of it, and what was bought stays bought") {
+  SUBCASE("the rest expires, and the bought part stays bought") {
     one.now += kHold;
     CHECK(one.confirm(id, {{sku(1), 1}}, Rest::kHold).result == ResolveResult::kExpired);
     CHECK((one.holds(1, 9, 0, 1) && one.holds(2, 3, 1, 1)));
   }
-  SUBCASE("the last part cancelled ends it") {
+  SUBCASE("the reservation ends when its last part is cancelled") {
     CHECK(one.cancel(id, {{sku(1), 2}}).result == ResolveResult::kDone);
     CHECK(one.cancel(id, {{sku(2), 1}}).result == ResolveResult::kDone);
     CHECK(one.cancel(id, {{sku(2), 1}}).result == ResolveResult::kAlreadyCancelled);
@@ -203,9 +203,9 @@ TEST_CASE("a reservation can be returned until one of its slots is used again, t
   const std::uint64_t cart = one.reserve({{sku(1), 1}, {sku(2), 1}}, 7).reservation;
   one.confirm(cart);
   const auto use_again = [&] { CHECK(one.cancel(one.reserve(2, 1).reservation) == ResolveResult::kDone); };
-  use_again();  // the third slot
+  use_again();  // takes the third slot
   CHECK(one.give_back(cart, {{sku(2), 1}}).result == ResolveResult::kDone);
-  use_again();  // the cart's first
+  use_again();  // takes the cart's first slot
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK(one.confirm(cart) == ResolveResult::kUnknown);
   CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
@@ -235,7 +235,7 @@ TEST_CASE("a line whose slot is used again is not returned, though the first slo
   one.confirm(other);
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 3, 0, 6)));
-  // The same, but a later line of another cart uses the slot.
+  // The same, but now the two lines of another cart use the two slots of the first cart.
   table.free_slot(first);
   table.free_slot(table.take_slot());
   const std::uint64_t carts = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;

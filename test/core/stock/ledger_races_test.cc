@@ -67,7 +67,7 @@ TEST_CASE("exactly one of confirm (in part or whole), cancel, extend and expiry 
           if (one.ledger.extend(*thread, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
           break;
         case 4:
-          // At the time that this thread passes the hold is due, unless it was extended.
+          // At now + kHold the hold is due, unless it was extended.
           won += one.ledger.expire_due(*thread, now + kHold);
           break;
         default:
@@ -123,7 +123,7 @@ TEST_CASE("carts with lines in opposite orders never wait for each other, and en
       if (random.once_in(1'000)) {
         if (one.ledger.confirm(*thread, cart.reservation, one.now) != ResolveResult::kDone) ++refused;
         for (const StockRequest::Line& bought : lines) sold[bought.sku.low] += bought.quantity;
-        // Bought units go back on sale, so that there is something to race for.
+        // Adds units, so that there is always something to race for.
         for (std::uint64_t item = 1; item <= kItems; ++item) {
           one.ledger.restock(*thread, one.item(item), 2, one.now);
         }

@@ -25,7 +25,7 @@ TEST_CASE("a cart takes all of its lines under one reservation, or none") {
   CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 0, 1, 0)));
   CHECK(one.audited());
 
-  SUBCASE("and is refused as a whole for want of any line, which it names") {
+  SUBCASE("and is refused as a whole if one of its lines is, which the answer names") {
     const StockAnswer sold_out = one.reserve({{sku(1), 1}, {sku(2), 1}, {sku(3), 1}}, 7);
     CHECK(sold_out.result == ReserveResult::kSoldOut);
     CHECK(sold_out.line == 2);
@@ -92,7 +92,7 @@ TEST_CASE("a part is confirmed and the rest is on sale again, also with units fr
   }
 }
 
-TEST_CASE("extending moves the deadline later, never earlier, and ends with the reservation") {
+TEST_CASE("extending moves the deadline later, never earlier, and fails once the reservation has ended") {
   TestLedger one(kShape);
   one.add(1, 10);
   const std::uint64_t id = one.reserve(1, 2).reservation;
@@ -131,7 +131,7 @@ TEST_CASE("a reservation whose last step fails leaves nothing, and its id can be
 TEST_CASE("units that expired during the last step of a reservation are not given back twice when it fails") {
   TestLedger one(kShape);
   one.add(1, 10, 10);
-  one.reserve(1, 5, 8);  // without these, units given back twice would exceed the total at once
+  one.reserve(1, 5, 8);  // so that the total is not exceeded if 3 units are given back twice
   const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
     // A sweep by another thread, after the hold of 1 ns.
     CHECK(one.ledger.expire_due(*one.thread, one.now + 1) == 1);
@@ -143,7 +143,8 @@ TEST_CASE("units that expired during the last step of a reservation are not give
   CHECK(one.audited());
 }
 
-TEST_CASE("an audit within the last step of a reservation would wait: operations within it are part of it") {
+TEST_CASE(
+    "a thread stays inside its reservation for all of the last step, also after other operations in it") {
   TestLedger one(kShape);
   one.add(1, 10);
   const std::uint64_t dropped = one.reserve(1, 1).reservation;
@@ -277,7 +278,7 @@ TEST_CASE("a refused id stays refused, whatever is given back; full tables do no
   CHECK(one.audited());
 }
 
-TEST_CASE("the lines of a cart may come in another order, the body of its id is the same") {
+TEST_CASE("a request that repeats an id may name the lines of its cart in another order") {
   TestLedger one(kShape);
   one.add(1, 9);
   one.add(2, 9);

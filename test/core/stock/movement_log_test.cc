@@ -90,7 +90,7 @@ TEST_CASE("readers beside writers see whole movements only, each position once, 
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kWriters = 3;
   for (const std::uint32_t capacity : {1u, 64u}) {
-    // In a log of one entry, each writer waits for the one before it.
+    // In a log of one entry, each writer waits for the one before it, so fewer movements are appended.
     const std::uint64_t each = repetitions(capacity == 1 ? 4'000 : 200'000);
     TestLog one(capacity);
     std::atomic<unsigned> writing{kWriters};
