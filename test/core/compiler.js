@@ -107,7 +107,7 @@ export function runOn({ emulator }, program, args = [], options = {}) {
 }
 
 /**
- * Compiles with warnings as errors. Throws an error with the compiler's output.
+ * Compiles with warnings as errors. If that fails, throws an error with the compiler's output.
  * @param {string[]} args
  * @param {Target} [target]
  */

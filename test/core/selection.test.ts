@@ -27,7 +27,7 @@ describe('the arguments of test:core', () => {
     ['--model ring', 'no model is called ring'],
     ['--modell queue', "Unknown option '--modell'"],
     ['--build', "'--build <value>' argument missing"],
-  ])('"%s" are refused with what is there', (line, message) => {
+  ])('"%s" are refused with a message about the unknown or missing name', (line, message) => {
     expect(() => select(line.split(' '), known)).toThrow(message);
   });
 
@@ -38,7 +38,7 @@ describe('the arguments of test:core', () => {
     expect(stderr).toContain('  ring\n');
   });
 
-  it('list what there is', async () => {
+  it('list the suites, builds and models', async () => {
     const { code, stdout } = await run(program, ['--list']);
     expect(code).toBe(0);
     expect(stdout).toMatch(

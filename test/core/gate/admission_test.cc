@@ -72,7 +72,8 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   Gate gate(shape);
   const Admission::Parts parts = gate.attach();
   for (int i = 0; i < 8; ++i) REQUIRE(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted);
-  // Item 1 is sold out, the queue is full, and no token is left. Item 2 has units. In the end the queue has room, too.
+  // Item 1 is sold out, the queue is full, and no token is left. Item 2 has units. Before the last call the queue gets
+  // room, too.
   CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == as_outcome(ReserveResult::kSoldOut));
   CHECK(gate.admit(parts, {2, 1, 0, 0}).outcome == Outcome::kQueueFull);
   QueueConsumer consumer(gate.queue);
@@ -87,7 +88,7 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   CHECK(gate.limiter.in_flight() == 8);
 }
 
-TEST_CASE("an order keeps the key that was charged for its release, a guest's too") {
+TEST_CASE("an order remembers the key that was charged, to release it: a guest's key, too") {
   Shape shape;
   shape.keys = 8;
   Gate gate(shape);

@@ -92,7 +92,7 @@ TEST_CASE("the next consumer gets the last one's orders first, in order, with th
   CHECK(one.table.again() == entries[0]);
   CHECK(one.table[entries[0]].deliveries == 2);
   CHECK(one.in_hand() == Orders{10});
-  // Order 10 is decided before the others are handed out.
+  // Order 10 is decided before order 12 is handed out again.
   one.table.remove(entries[0]);
   CHECK(one.table.again() == entries[2]);
   CHECK(one.table.again() == InFlightTable::kNone);
@@ -109,7 +109,7 @@ TEST_CASE("an entry is in hand only in the session to which it was handed out la
   const std::uint32_t entry = one.take(1);
   const std::uint64_t second = one.table.begin();
   CHECK_FALSE(one.table.in_hand(entry, first));
-  CHECK_FALSE(one.table.in_hand(entry, second));  // not yet handed out
+  CHECK_FALSE(one.table.in_hand(entry, second));  // not yet handed out in this session
   CHECK(one.table.again() == entry);
   CHECK_FALSE(one.table.in_hand(entry, first));
   CHECK(one.table.in_hand(entry, second));
@@ -195,7 +195,7 @@ TEST_CASE("consumers that take turns with a lease hand out every order, decide i
   const std::uint64_t orders = repetitions(20'000);
   Table one(32);
   std::atomic<std::uint64_t> lease{0};
-  std::uint64_t next = 0;  // only the holder of the lease uses it, like the table
+  std::uint64_t next = 0;  // only the thread that has the lease uses this, and the table
   std::vector<int> decided(orders, 0);
   in_threads(3, [&](unsigned thread) {
     Random random(100 + thread);

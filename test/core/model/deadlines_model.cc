@@ -35,7 +35,7 @@ class IndexModel {
     index.look(now, budget, [&](std::uint32_t slot, std::uint32_t end) {
       std::uint64_t earliest = kFree;
       for (; slot < end; ++slot) {
-        // Relaxed: the index alone must order this word and its own words.
+        // Relaxed: the order of this word and the index's words must come from the index alone.
         std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
         if (deadline <= now && deadlines[slot].compare_exchange_strong(
                                    deadline, kFree, std::memory_order_relaxed, std::memory_order_relaxed)) {
@@ -87,8 +87,9 @@ struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
   void after() { model.check(); }
 };
 
-// A thread inserts a hold below a leaf that the look need not visit. So it depends on the order of accesses to
-// different levels whether a look finds the hold.
+// Each thread but the last inserts a hold into the first leaf, whose bound an earlier look has raised, so that the last
+// thread's look need not visit that leaf. So it depends on the order of accesses to different levels whether a look
+// finds the holds.
 template <std::uint32_t kGroup>
 struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
   IndexModel<kGroup> model;

@@ -132,9 +132,9 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
     auto& from = model.items.shard(1 - kTo);
     if (index == 1) {
       require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
-              "sold out is seen of an instant only at which it is true");
+              "an item is found sold out only if it was sold out at some instant");
     } else if (kMove == Move::kGather) {
-      // As a gathering does that finds too few units.
+      // Does what a gathering does that finds too few units.
       const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.shard(0));
       require(from.reserve(1), "no other thread takes units");
       from.put_back(1);
@@ -160,7 +160,7 @@ struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
       require(model.items.withdraw(model.item(), 1) == 0, "nothing is withdrawn of what can be backordered");
     } else {
       require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
-              "sold out is seen of an instant only at which it is true");
+              "an item is found sold out only if it was sold out at some instant");
     }
   }
   void after() {
@@ -169,7 +169,7 @@ struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
   }
 };
 
-// A table of one bucket.
+// A user table of one bucket.
 class UserModel {
  public:
   using Table = UserTable<RelacyAtomics>;
@@ -199,7 +199,7 @@ class UserModel {
   static Table::Bucket* bucket() { return reinterpret_cast<Table::Bucket*>(control() + 1); }
 };
 
-// Two threads add for the same user, whose limit allows one of them.
+// Two threads add a unit each for the same user, whose limit allows one unit.
 struct SameUser : rl::test_suite<SameUser, 2> {
   UserModel model;
   Atomic<std::uint32_t> added{0};

@@ -12,8 +12,8 @@
 
 namespace sluice::model {
 
-// Works as an eventfd does: a thread that hears the bell sees what every thread wrote before it rang, even if the bell
-// was ringing already. (Relacy's event does not provide the latter.)
+// Works as an eventfd does: a thread that hears the bell sees what each thread wrote before that thread rang, even if
+// the bell was ringing already. (With Relacy's event alone, it would not see what the later ringers wrote.)
 class ModelBell {
  public:
   ModelBell() { event_.init(false, false, info(Site::current())); }
@@ -109,7 +109,7 @@ class QueueModel {
  private:
   static constexpr std::uint64_t kSlots = std::bit_ceil(kCapacity);
 
-  // Not members, because Relacy places the model in memory whose alignment is too small for them.
+  // Static, because Relacy places the model's other members in memory whose alignment is too small for these.
   alignas(kCacheLine) static inline std::byte ring_memory_[ModelRing::bytes(kCapacity, sizeof(PlainWord))];
   alignas(kCacheLine) static inline std::byte doorbell_memory_[sizeof(ModelDoorbell)];
 

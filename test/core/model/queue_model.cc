@@ -121,7 +121,7 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
       for (unsigned i = 0; i < 3 && queue.push_waiting(Arrivals::record(1, i)); ++i) ++accepted[1];
     } else {
       while (!queue.ring.drained()) {
-        // Only this thread moves head.
+        // Only this thread moves head, so this count is exact at the moment at which the tail is read.
         const std::uint64_t claimed = (queue.ring.claimed() - queue.ring.head()) >> kRingPositionShift;
         require(claimed <= kCapacity, "no more is claimed than there is room for");
         if (queue.drain([this](std::uint64_t value) { arrivals.expect(value); }) == 0) queue.sleep();

@@ -5,7 +5,7 @@
 #pragma once
 
 // clang-format off
-// The standard headers come first: they would not compile after the renaming below.
+// The standard headers come first: they would not compile after the macros that relacy.hpp defines.
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -59,8 +59,8 @@ inline rl::memory_order relacy(std::memory_order order) {
   std::abort();
 }
 
-// Its functions have no default order, so that a header which leaves an order out does not compile here. An atomic
-// starts without a value: a load before the first store is a defect.
+// The functions of an Atomic have no default order, so that a header which leaves an order out does not compile here.
+// An atomic starts without a value: a load before the first store is a defect.
 template <class T>
 class Atomic {
  public:

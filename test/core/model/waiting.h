@@ -53,7 +53,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     Base::ring_if_parked();
   }
 
-  // These begin to wait, for a push or for permits, look for room once more, and return the waiter.
+  // The next two functions begin to wait, for a push or for permits, look for room once more, and return the waiter.
   std::uint32_t wait_to_push(unsigned owner, std::uint64_t value) { return joined(owner, 0, &value); }
   std::uint32_t wait_to_reserve(unsigned owner, std::uint32_t permits) {
     return joined(owner, permits, nullptr);

@@ -33,7 +33,7 @@ struct PushAndWait : rl::test_suite<PushAndWait<kCapacity>, 3> {
   }
 };
 
-// A waiter that loses patience may have been served meanwhile; the other waiter gets its turn in any case.
+// A waiter that leaves may have been served meanwhile; the other waiter gets its turn in any case.
 struct LosePatience : rl::test_suite<LosePatience, 3> {
   WaitingModel<1, 2, 2> queue;
   Arrivals arrivals;

@@ -47,7 +47,7 @@ TEST_CASE("a size beyond all memory gives an empty segment, not a small one") {
   }
 }
 
-TEST_CASE("moving a segment moves the memory and leaves the source empty") {
+TEST_CASE("a moved segment keeps its memory, and its source is empty") {
   Segment first = Segment::create<Lines>({100}, kSchema);
   const std::byte* body = first.body();
   Segment second = std::move(first);

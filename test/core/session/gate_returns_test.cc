@@ -43,7 +43,7 @@ TEST_CASE("an order that the queue drops is given back once, whichever thread co
       if (past_the_gate) {
         REQUIRE(thread.queue.consumes());
         CHECK(thread.queue.take(8) == 1);
-        CHECK(gate.in_flight() == 1);  // the one that was taken past the gate
+        CHECK(gate.in_flight() == 1);  // the order that was taken past the gate
       } else {
         const Orders orders = thread.take(8, true);
         CHECK(numbers(orders) == Numbers{4});
@@ -74,7 +74,7 @@ TEST_CASE("an order that is overwritten is given back by the thread that admits 
   CHECK(holds(gate, 15, 0));
   const Orders orders = thread.take(99);
   REQUIRE(orders.size() == 8);
-  CHECK(orders[7].hand.reservation == 0);  // it has no reservation
+  CHECK(orders[7].hand.reservation == 0);  // the record that was pushed past the gate has none
   CHECK(thread.resolve(orders[7], true) == ResolveResult::kUnknown);
   CHECK(gate.in_flight() == 15);
   thread.end();

@@ -56,7 +56,7 @@ TEST_CASE("an order is admitted, handed out and decided, once") {
 
   CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
   CHECK(thread.resolve(orders[1], false) == ResolveResult::kDone);
-  CHECK(thread.resolve(orders[2], true, 2) == ResolveResult::kBadQuantity);  // and the order is still in hand
+  CHECK(thread.resolve(orders[2], true, 2) == ResolveResult::kBadQuantity);  // the order is still in hand
   CHECK(gate.in_flight() == 1);
   CHECK(thread->table().used() == 1);
   CHECK(holds(gate, 1, 1));
@@ -76,7 +76,7 @@ TEST_CASE("orders that a consumer had in hand are handed out again, counted, bef
   const Orders orders = first.take(8, true);
   first.admit_numbers(4, 4);
   CHECK(first.resolve(orders[1], true) == ResolveResult::kDone);
-  first->put_back(orders[2].hand.entry);  // it reached no handler
+  first->put_back(orders[2].hand.entry);  // order 3 reached no handler
   first.end();
 
   Orders again = second.take(1, true);

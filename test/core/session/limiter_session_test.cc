@@ -133,7 +133,8 @@ TEST_CASE("a session that ends leaves no waiter, served or not, and no charge") 
   CHECK(limiter.in_flight() == 0);
 }
 
-TEST_CASE("a hopeless wait is refused, one that is left is forgotten, one whose time comes is served") {
+TEST_CASE(
+    "a hopeless wait is refused, one that its caller leaves is forgotten, one whose time comes is served") {
   TestLimiter limiter(window_of(1));
   auto session = limiter.attach();
   REQUIRE(takes(*session, 1));
@@ -253,8 +254,8 @@ TEST_CASE("limits out of range change nothing") {
   CHECK(refuses([](LimiterChanges& changes) { changes.depth_max = 0; }));
   CHECK(refuses([](LimiterChanges& changes) { changes.windows[0].limit = 0; }));
   CHECK(refuses([](LimiterChanges& changes) { changes.windows[0].window_ms = 0.5; }));
-  CHECK_FALSE(refuses(
-      [](LimiterChanges& changes) { changes.windows[1].window_ms = -1; }));  // there is no such window
+  // There is no such window, so its length is ignored.
+  CHECK_FALSE(refuses([](LimiterChanges& changes) { changes.windows[1].window_ms = -1; }));
   session->end();
 }
 
@@ -306,7 +307,7 @@ TEST_CASE("a time in milliseconds is never less than its nanoseconds, and hardly
   CHECK(milliseconds(kNever) == kInfinity);
 }
 
-TEST_CASE("held costs: many keys come and go, and the table follows") {
+TEST_CASE("held costs: the sums are right while many keys come and go") {
   LimiterHostOfTests host;
   HeldCosts held(host);
   Random random(2);
@@ -341,7 +342,7 @@ TEST_CASE("held costs: after give_all() the table does not use its host") {
   const Key key{1, 2};
   REQUIRE(held.add(&key, 3));
   held.give_all([](const Key*, std::uint64_t) {});
-  host.reset();  // the session is destroyed after its limiter
+  host.reset();  // as if the session were destroyed after its limiter
 }
 
 TEST_CASE("every waiter that can no longer be served within its patience learns it, however many there are") {
@@ -369,7 +370,8 @@ TEST_CASE("every waiter that can no longer be served within its patience learns 
   patient->end();
 }
 
-TEST_CASE("a session that ends before it sees that it was served serves all for whom it makes room") {
+TEST_CASE(
+    "a session that ends before it sees that it was served serves all waiters for which it makes room") {
   for (const bool keyed : {false, true}) {
     constexpr std::uint32_t kWaiting = 150;
     TestLimiter limiter(depth_of(kWaiting, keyed ? 4 : 0, kWaiting + 1));

@@ -283,7 +283,8 @@ TEST_CASE("pushes on permits of a queue that overwrites drop tags too, many at a
   producer->end();
 }
 
-TEST_CASE("a visited record with a tag has left the queue, and a user that ends does not get its tag") {
+TEST_CASE(
+    "a record with a tag that next() shows has left the queue, and a user that ends does not get the tag") {
   SharedNumbers shared(tagged(8));
   NumberSession producer(shared, 1), consumer(shared, 2);
   producer.push(1);

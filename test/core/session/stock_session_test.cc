@@ -189,7 +189,7 @@ TEST_CASE("sweeps expire due holds, and stop at the number of slots given") {
   staged.session.end();
 }
 
-TEST_CASE("a list shows, in pieces, each reservation that the filter admits once") {
+TEST_CASE("a list shows each reservation that passes the filter, once, in several pieces") {
   Staged staged;
   REQUIRE(staged.ledger.add(1, 64) == ItemTable<>::Added::kAdded);
   REQUIRE(staged.ledger.add(2, 64) == ItemTable<>::Added::kAdded);

@@ -14,7 +14,7 @@ class Bell {
     rung_ = true;
     heard_.notify_one();
   }
-  // Returns false after a minute of silence: then a wake-up was lost.
+  // Returns false if the bell has not rung within a minute: then a wake-up was lost.
   bool listen() {
     std::unique_lock lock(mutex_);
     const bool rung = heard_.wait_for(lock, std::chrono::minutes(1), [this] { return rung_; });

@@ -85,7 +85,7 @@ struct SharedGate {
     REQUIRE(queue().tags().begin());
     host.returns = &*returns;
   }
-  // Ends the gate: no thread uses it any more.
+  // Ends the gate, as happens when no thread uses it any more.
   void go() {
     Queue view = queue();
     returns->end(view, gate().table());

@@ -43,7 +43,7 @@ static_assert(sizeof(TokenBucket) == 16);
 static_assert(sizeof(DepthGate) == 8);
 static_assert(sizeof(StateLine) == 32);
 static_assert(sizeof(WindowLog::Head) == 16);
-static_assert(8 == sizeof(SlidingWindow::Cell) && 8 == sizeof(CalendarWindow::Cell));  // words
+static_assert(8 == sizeof(SlidingWindow::Cell) && 8 == sizeof(CalendarWindow::Cell));
 static_assert(sizeof(CalendarMemory) == 112);
 static_assert(sizeof(ZoneChange) == 16);
 static_assert(sizeof(KeyTable::Set) == 384);

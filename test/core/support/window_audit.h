@@ -1,4 +1,4 @@
-// Finds the fullest true window among the admitted requests, to check the sliding window's promise.
+// Finds the time span of a window's length in which most was admitted, to check the sliding window's promise.
 #pragma once
 
 #include <algorithm>
