@@ -3,7 +3,7 @@ import type { Fault } from '../support/mutated-sources.js';
 /** The faults that the simulator must find, each planted in a copy of native/ or dist/. */
 export const faults: Record<string, Fault & { finds: string }> = {
   kSkipRefund: {
-    finds: 'a refusal by the window leaves the bucket charged',
+    finds: 'a refusal by the window leaves the token bucket charged',
     sound: 'if (config_.has_bucket) undo_bucket(taken.receipt, cost, now, clock_now);',
     faulty: '',
   },
@@ -13,7 +13,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: '',
   },
   kRefundOthers: {
-    finds: 'what is given back late is what others were charged',
+    finds: 'a late refund gives back what others were charged',
     within: `void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
       if (receipt.serial != state_.line->serial) return;`,
     sound: 'if (receipt.serial != state_.line->serial) return;',
@@ -36,7 +36,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: 'false',
   },
   kReleaseTwice: {
-    finds: 'an order that the queue drops leaves the limiter twice',
+    finds: 'an order that the queue drops gives back its place in flight twice',
     within: 'if (order.reserved()) resolve_reservation(order.reservation, false, 0); release_place(order);',
     sound: 'release_place(order);',
     faulty: 'release_place(order); release_place(order);',
@@ -47,16 +47,16 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: '',
   },
   kKeepDropped: {
-    finds: 'an order that is dropped past the gate keeps its hold and its place',
+    finds: 'an order that is dropped past the gate keeps its hold and its place in flight',
     sound: 'returns_.give_back(carried_[i]);',
     faulty: '',
   },
   kForgetInHand: {
-    finds: 'what a dead consumer of the gate had in hand is not handed out again',
+    finds: 'orders that a dead consumer of the gate had in hand are not handed out again',
     sound: 'control_->cursor = control_->first;',
     faulty: 'control_->cursor = kNone;',
   },
-  // One thread cannot see that a copy comes after its publication, so here the copy is left out.
+  // One thread cannot see whether a record is copied after it is published, so here the copy is left out.
   kPublishBeforeCopy: {
     finds: 'a record is published before it is copied',
     sound: 'std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);',
@@ -84,7 +84,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: 'now > shape_.deadline(payload)',
   },
   kDropTooEarly: {
-    finds: 'drop-oldest drops one too many',
+    finds: 'drop-oldest drops one record too many',
     sound: '((ring.claimed() - position) >> kRingPositionShift) > shape_.capacity',
     faulty: '((ring.claimed() - position) >> kRingPositionShift) >= shape_.capacity',
   },
@@ -150,7 +150,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: '',
   },
   kKeepChanged: {
-    finds: 'what a change puts back on sale is still held as well',
+    finds: 'units that a change puts back on sale are still held as well',
     within: 'const std::uint64_t left = held - back;',
     sound: 'held - back',
     faulty: 'held',
@@ -162,13 +162,13 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: '',
   },
   kOverwriteTwo: {
-    finds: 'a push to a full lane that overwrites drops two',
+    finds: 'a push to a full lane that overwrites drops two records',
     sound: 'control.drop_oldest(ring, lane, depth());',
     faulty: `control.drop_oldest(ring, lane, depth());
       if (over == 1 && ring.readable(ring.head())) control.drop_oldest(ring, lane, depth());`,
   },
   kGroupForgets: {
-    finds: 'the limit of a group looks at the new units alone',
+    finds: 'the limit of a group counts the new units alone',
     sound: 'return has + quantity > limited.per_user.load(std::memory_order_relaxed);',
     faulty: 'return quantity > limited.per_user.load(std::memory_order_relaxed);',
   },

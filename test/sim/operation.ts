@@ -35,7 +35,9 @@ export interface Random {
 /** Which operations a seed uses, and how often. A seed that leaves some out runs more of the others. */
 export type Weights = Readonly<Record<string, number>>;
 
-/** `always` has the names that the others need, which are never left out. */
+/**
+ * Draws a weight for each of `names`. `always` has those that the other operations need, so they are never left out.
+ */
 export function drawWeights(random: Random, names: readonly string[], always: readonly string[]): Weights {
   const weights = names.map((name) => {
     if (always.includes(name)) return [name, random.between(8, 20)] as const;

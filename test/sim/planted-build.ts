@@ -50,7 +50,9 @@ export function simulate(fault: string | undefined, ...args: string[]): SpawnSyn
   return runPlanted(fault, `${planted}build/sim/sim/main.js`, ...args);
 }
 
-/** Runs the text of a program, which imports the planted package as './dist/index.js', with a fault awake, or none. */
+/**
+ * Runs the text of a program, which imports the planted package as './dist/index.js', with one fault active, or none.
+ */
 export function evaluate(fault: string | undefined, program: string): SpawnSyncReturns<string> {
   return runPlanted(fault, '--input-type=module', '--eval', program);
 }

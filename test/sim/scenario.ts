@@ -101,7 +101,7 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
     maxWaiting: followsQueue ? 0 : random.pick([0, 1, 1, 3, 20]),
     enforce: !random.chance(0.1),
     objects: random.between(2, 4),
-    // The gate gives back what it has admitted.
+    // The gate itself gives back what it has admitted, so no operation gives back depth.
     weights: ofGate ? { ...weights, giveBack: 0 } : weights,
   };
 }

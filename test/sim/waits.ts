@@ -28,7 +28,7 @@ export class Waits<T> {
     for (const [name, outcome] of expected) {
       const promise = this.#promises.get(name);
       if (promise === undefined)
-        throw new Divergence(`${what} ${name}: the auditor knows of a wait that is not`);
+        throw new Divergence(`${what} ${name}: the auditor predicts the end of a wait that does not exist`);
       if (!this.#settled.has(name)) await inTime(promise, `${what} of step ${name} should have ended`);
       same(`${what} of step ${name}`, this.#settled.get(name), outcome);
       this.#promises.delete(name);

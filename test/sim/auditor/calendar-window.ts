@@ -1,5 +1,5 @@
 const countMax = 2 ** 30 - 1;
-/** More than a year. */
+/** Longer than any period, so that this long after a moment another period has begun. */
 const spanMs = 370 * 86_400_000;
 
 export interface CalendarWindow {
@@ -8,7 +8,7 @@ export interface CalendarWindow {
   readonly timeZone?: string;
 }
 interface Period {
-  /** The first moment of the period, as far as it is known. */
+  /** The earliest moment that is known to be in the period. */
   fromMs: number;
   /** The first moment of the next period. */
   readonly untilMs: number;
@@ -55,7 +55,7 @@ export class CalendarAuditor {
     return false;
   }
   changeLength(): void {
-    throw new Error('a calendar window has the lengths of its periods');
+    throw new Error('the length of a calendar window cannot be changed');
   }
 
   remaining(now: number): number {

@@ -26,7 +26,10 @@ export interface Who {
 }
 export type Answer =
   | { readonly ok: true; readonly name: number; readonly duplicate: boolean }
-  /** `name` is the name of the reservation that this id already has, made in the other way (directly, or by a gate). */
+  /**
+   * `name`: the reservation that the id already has, if a gate made it and the request is direct, or the other way
+   * round.
+   */
   | { readonly ok: false; readonly reason: string; readonly sku?: Sku; readonly name?: number }
   | { readonly error: 'ERR_SLUICE_OPTION' };
 
@@ -60,8 +63,8 @@ export function summed(cart: readonly Line[]): Line[] {
 }
 
 /**
- * Returns a text of what a request asks for. It must be equal when an id is repeated: the same sums in any order, for
- * the same user.
+ * Returns a text of what a request asks for: the sum of each item, in any order, and the user. A request that repeats
+ * an id must have the same text as the first request with that id.
  */
 export function bodyOf(lines: readonly Line[], user: string | undefined): string {
   const sums = lines.map(({ sku, quantity }) => `${keyText(sku)}*${quantity}`).sort();

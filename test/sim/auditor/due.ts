@@ -2,9 +2,9 @@
 const together = 16;
 
 /**
- * Predicts when a ledger looks for holds that are over. It does not look before the earliest deadline that was added
- * since its last look, whether or not that reservation is still held. After a look, a refused request is tried again,
- * even if the look found nothing.
+ * Predicts when a ledger looks for holds that are over: not before the earliest of its bounds, of which each
+ * neighbourhood of places has one. A bound stays until a look has visited its places, even if the reservation that it
+ * came from is no longer held.
  */
 export class DueTimes {
   /** For each neighbourhood of places, a time before which none of its holds is over. */

@@ -81,7 +81,7 @@ export class GateAuditor<T> {
     if (this.queue.closed) return { outcome: 'closed' };
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
-      // 'sold-out' is answered before any other refusal, and charges nothing.
+      // The stock is asked first. If it refuses, neither the queue nor the limiter is asked, and nothing is charged.
       const objection = ledger.objectionPastDue(lines, user, now);
       const stranded = ledger.stranded(lines, who, now) !== undefined;
       if (!stranded && objection) return answered(ledger.reserve(name, now, lines, who, holdNs));
@@ -136,7 +136,7 @@ export class GateAuditor<T> {
     );
   }
 
-  /** Decides an order: it leaves the limiter, and its units are sold or go back on sale. */
+  /** Decides an order: it is no longer in flight, and its units are sold or go back on sale. */
   resolve(order: Queued<T>, confirm: boolean, now: number): string {
     const resolution = this.#settle(order, confirm, now);
     this.inHand.remove(order);
@@ -157,7 +157,10 @@ export class GateAuditor<T> {
     return sold;
   }
 
-  /** Renews the holds in hand of which half is over. Returns the nanoseconds until the next renewal is due. */
+  /**
+   * Renews the hold of each order in hand of which half is over, or will be within an eighth of the hold. Returns the
+   * nanoseconds until the next renewal is due.
+   */
   renew(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const order of this.inHand.handedOut) {

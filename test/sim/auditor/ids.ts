@@ -83,7 +83,10 @@ export class IdMemory {
     this.#home.refuse(id, body);
   }
 
-  /** Returns the ids that a restored ledger remembers, with room for `capacity` ids. No queue is restored with it. */
+  /**
+   * Returns the ids that a restored ledger remembers, with room for `capacity` ids. The queue of a gate is not
+   * restored, so the orders of these ids are in no queue.
+   */
   restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);
     const kept = (known: Known): Known => ({ ...known, inNoQueue: known.byGate });

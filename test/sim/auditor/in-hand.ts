@@ -1,10 +1,10 @@
-/** Orders that a consumer has taken and not decided. The next consumer first gets those that it leaves. */
+/** Orders that a consumer has taken and not decided. The next consumer first gets the orders that this one leaves. */
 export class InHand<T> {
   /** In the order of their admission. */
   #orders: T[] = [];
   readonly #deliveries = new Map<T, number>();
   readonly #renewals = new Map<T, number | undefined>();
-  /** The orders handed out since a consumer began. */
+  /** The orders handed out since the present consumer began. */
   #out = new Set<T>();
   redelivered = 0;
 

@@ -85,7 +85,7 @@ export class LedgerBook {
     returned: 0,
     refused: 0,
   };
-  /** The movements that were not yet compared with the ledger's own. */
+  /** The movements that were not yet compared with the ledger's movements. */
   movements: Movement[] = [];
 
   constructor(
@@ -136,8 +136,8 @@ export class LedgerBook {
     return true;
   }
   /**
-   * Values that are left out do not change; 0 as `perUser` means no limit. Returns 'units-taken' if more units are
-   * backordered than `backorder`.
+   * Values that are left out do not change; 0 as `perUser` means no limit. If more units are backordered than
+   * `backorder`, returns 'units-taken', or, with `clamp`, sets the cap to that number of units.
    */
   changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
@@ -169,7 +169,10 @@ export class LedgerBook {
     if (taken > 0) this.move('withdrawn', { sku, quantity: taken }, now);
     return taken;
   }
-  /** Returns 'units-taken' if more units are reserved and sold than `total` and the backorder cap together. */
+  /**
+   * If more units are reserved and sold than `total` and the backorder cap together, returns 'units-taken', or, with
+   * `clamp`, sets the lowest possible total.
+   */
   setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
     if (item === undefined || total + item.backorder > unitsMax) return undefined;

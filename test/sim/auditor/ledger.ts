@@ -33,8 +33,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * Returns why the stock refuses a cart after holds that are over have expired: if units of the refused item are held,
-   * all reservations that are due expire first.
+   * Returns why the stock refuses a cart. If the reason is 'sold-out' or 'user-limit', all reservations that are due
+   * expire first, if units of the refused item are held, or if the user has reached the limit of an item in a group.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const objection = this.objection(cart, user);
@@ -119,8 +119,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * If the cart is refused, reservations that are due expire, and the cart is tried again. A cart that the stock
-   * refuses is tried again even if nothing was due, if each line by itself finds enough units.
+   * If the cart is refused and a hold may be over, the reservations that are due expire. The cart is then tried again
+   * if one has expired, or if the reason was 'user-limit'.
    */
   #takePastDue(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
     const mayBeDue = this.due.mayBeDue(now);
@@ -183,7 +183,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * Returns the state of a reservation at `now`. One whose time is over has expired, even if no call has looked yet.
+   * Returns the state of a reservation at `now`. A held reservation whose time is over counts as expired, even if no
+   * call has found it yet.
    */
   stateAt(name: number, now: number): Phase | 'unknown' {
     return this.#isDue(name, now) && this.phase(name) === 'held'
@@ -233,7 +234,8 @@ export class Ledger extends LedgerBook {
       const more = ups.filter(({ quantity }) => quantity > 0);
       const mayBeDue = this.due.mayBeDue(now);
       let places = this.#takeMore(more, held.user);
-      // A hold that is over may be the reason, unless the item is closed, or counts users and the reservation has none.
+      // A hold that is over may be the reason, unless the item is closed, or the item counts users and the reservation
+      // has no user.
       const final = places === 'item-closed' || (places === 'user-limit' && held.user === undefined);
       if (typeof places === 'string' && !final && mayBeDue) {
         this.expire(now);
@@ -283,7 +285,8 @@ export class Ledger extends LedgerBook {
     return undefined;
   }
   /**
-   * Adds units that the user's count already contains: to a line of the same kind if there is one, or as a new line.
+   * Adds units that the user's count already contains: to the item's line that counts users in the same way, if there
+   * is one, or as a new line.
    */
   #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
     const item = this.item(sku);
@@ -305,8 +308,8 @@ export class Ledger extends LedgerBook {
     this.tenants.set(place, nobody);
   }
   /**
-   * Whether units that the reservation gets now would count differently from those that it has. If so, the units'
-   * shards decide which of them go back first.
+   * Whether units that the reservation gets now would count towards a user's limit and those that it has do not, or the
+   * other way round. If so, the units' shards decide which of them go back first.
    */
   mixes(name: number): boolean {
     const lines = this.reservations.get(name)?.lines ?? [];
@@ -378,8 +381,6 @@ export class Ledger extends LedgerBook {
     reservation.phase = phase;
     for (const { place } of reservation.lines) this.free.push(place);
   }
-
-  // ---- looking -----------------------------------------------------------------------------------------------
 
   // ---- returning ---------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ export class LimiterAuditor {
   /** The results of the waits that have ended since this map was last read, by the name of the wait. */
   readonly ended = new Map<number, unknown>();
   /**
-   * Whether waiters check if they can still be served in time. A charge of another request does not make them check.
+   * Whether waiters check at the next serve() if they can still be served in time. A charge of another request does not
+   * make them check.
    */
   woken = false;
 
@@ -39,7 +40,7 @@ export class LimiterAuditor {
     return this.states[0]?.queueLength?.() ?? this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
-  /** The answer of `tryAcquire`. */
+  /** Returns the answer of `tryAcquire`. */
   ask(
     keyAt: number,
     cost: number,
@@ -56,7 +57,10 @@ export class LimiterAuditor {
     return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...forgiven(refusal) };
   }
 
-  /** Asks for a cost of 1 as a gate does. Charges it, and returns a function that undoes the charge. */
+  /**
+   * Asks for a cost of 1 as a gate does. If it is allowed, charges it, and returns a function that undoes the charge;
+   * otherwise returns the refusal.
+   */
   admit(
     keyAt: number,
     now: number,
@@ -136,8 +140,9 @@ export class LimiterAuditor {
   // ---- waiting -----------------------------------------------------------------------------------------------
 
   /**
-   * `patience` is how long the call may wait, in nanoseconds. How long it must wait behind others is a forecast. So if
-   * `patience` is not Infinity, `maxWaiting` is at most 1, and no waiter is before this call.
+   * `patience` is how long the call may wait, in nanoseconds. How long a call must wait behind other waiters is a
+   * forecast of the limiter, which this model does not make. So the simulator gives no other `patience` than Infinity
+   * if more than one call can wait.
    */
   acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
@@ -214,7 +219,7 @@ export class LimiterAuditor {
   #lineRefuses(state: LimitAuditor, cost: number): Refusal | undefined {
     return state.waiters.length > 0 && cost > 0 ? by('waiting-line') : undefined;
   }
-  /** A cost that can never pass is refused by the tier that it exceeds. */
+  /** A cost that can never pass is refused in the name of the tier whose limit it exceeds. */
   #named(state: LimitAuditor, refusal: Refusal | undefined, cost: number): Refusal | undefined {
     return refusal === undefined ? undefined : (state.exceeded(cost) ?? refusal);
   }

@@ -70,7 +70,7 @@ export function by(tier: string, window?: number): Refusal {
   return { tier, window };
 }
 
-/** Returns the windows of an option that is one, or a list of them. */
+/** Returns a list: the list given, or one that contains the object given, or an empty one if nothing is given. */
 export function listed<T extends object>(given: T | readonly T[] | undefined): readonly T[] {
   if (given === undefined) return [];
   return Array.isArray(given) ? (given as readonly T[]) : [given as T];

@@ -2,15 +2,16 @@
 
 import { type Line, pair, type Sku } from './cart.js';
 
-/** The units that a call is about: all of them if neither is given. */
+/** The units that a call is about: all of them if neither field is given. */
 export interface Part {
   readonly lines?: readonly Line[];
   readonly quantity?: number;
 }
 
 /**
- * Returns, for each line of a reservation, how many of its units the part has; undefined if there are not enough, or it
- * is no part of this reservation. `summed` are the part's lines, with lines of the same item added up.
+ * Returns, for each line of a reservation, how many of its units the part has; undefined if the reservation has too few
+ * units of an item, or if the part names no items and the reservation has several. `summed` are the part's lines, with
+ * lines of the same item added up.
  */
 export function unitsOfPart(
   lines: readonly Line[],
@@ -31,8 +32,8 @@ export function unitsOfPart(
 }
 
 /**
- * Returns how many units of each item the lines are to have, as the part gives them; undefined if it is no part of this
- * reservation.
+ * Returns how many units of each item the lines are to have, as the part gives them; undefined if the part names an
+ * item that the reservation lacks, or no items although the reservation has several, or would leave no unit.
  */
 export function levelsOf(
   lines: readonly Line[],

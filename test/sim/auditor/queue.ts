@@ -24,7 +24,10 @@ interface Waiter<T> {
 interface Lane<T> {
   entries: Array<Entry<T>>;
   waiters: Array<Waiter<T>>;
-  /** How many records of other lanes were served while this lane had some, times this lane's weight. */
+  /**
+   * Grows by this lane's weight whenever a record is chosen while this lane and a more urgent one have records. If it
+   * reaches the sum of all weights, this lane is chosen, and the sum is subtracted.
+   */
   earned: number;
 }
 export interface Dropped<T> {
@@ -102,7 +105,7 @@ export class QueueAuditor<T> {
     else if (reserved === 'reserved') this.ended.set(name, 'reserved');
     else this.#join(lane, { name, owner, permits: count });
   }
-  /** Uses one permit, closed or not. Returns false if none is left. */
+  /** Uses one permit, even if the queue is closed. Returns false if none is left. */
   send(name: number, entry: Entry<T>): boolean {
     const permit = this.permits.get(name);
     if (permit === undefined || permit.left === 0) return false;
@@ -147,8 +150,9 @@ export class QueueAuditor<T> {
 
   /**
    * Pops up to `max` records, by one look if `once`, otherwise by as many looks as it takes. A look takes at most
-   * `most` records. A lane whose next record must be dropped, but is not the lane's first in this look, is passed over
-   * until the next look. The next look also sees what a waiter pushes into the room that a look makes.
+   * `most` records. If the next record of a lane must be dropped after the look has shown another record of that lane,
+   * the look passes over the lane, and the next look drops the record. The next look also sees what waiters have pushed
+   * into the room that this look made.
    */
   pop(max: number, now: number, { once = false, most = shownMax } = {}): T[] {
     const taken: T[] = [];

@@ -6,11 +6,14 @@ function partsOf(rate: number): bigint {
   return 1n << BigInt(Math.min(28, Math.floor(Math.log2(2 ** 33 / rate))));
 }
 
-/** A token bucket. Tokens come back at a whole rate, up to the burst. A penalty may make it owe tokens. */
+/**
+ * A token bucket. A whole number of tokens comes back in each second, up to the burst. A penalty may make the bucket
+ * owe tokens.
+ */
 export class TokenBucketAuditor {
   #origin = 0; // time at which nothing had come back yet
   #spent = 0n; // parts of tokens taken, on the scale of what has come back
-  #moved = 0n; // how far slots may have moved down since they were taken, in all
+  #moved = 0n; // how far refunds and rewards may have moved slots down, in all
 
   get #parts(): bigint {
     return partsOf(this.rate);

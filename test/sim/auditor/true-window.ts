@@ -6,7 +6,10 @@ export interface Admitted {
   cost: number;
 }
 
-/** Every admission that still counts, to check that no true window holds more than its limit. */
+/**
+ * The admissions within the length of a window until now. Such a time span is called a true window here: no more than
+ * the window's limit may be admitted in it.
+ */
 export class TrueWindow {
   #admitted: Admitted[] = []; // oldest first
 

@@ -18,8 +18,8 @@ export function windowNs(windowMs: number): number {
 }
 
 /**
- * A strict sliding window: each cost is remembered until the window has passed over the whole bucket that it came in;
- * or, if it is exact, over its own moment.
+ * A strict sliding window: each cost is remembered until the window has passed over the whole bucket in which the cost
+ * came; or, if the window is exact, over the moment at which it came.
  */
 export class WindowAuditor {
   #entries: Entry[] = []; // oldest first

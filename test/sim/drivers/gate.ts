@@ -28,10 +28,10 @@ export interface GateScenario {
   readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly limited: boolean;
   readonly stocked: boolean;
-  /** Whether the record has a user, and the id of the request. */
+  /** Whether the record has a user (`user`), and an id of the request (`id`). */
   readonly user: boolean;
   readonly id: boolean;
-  /** Whether its keys are texts. */
+  /** Whether the ids, users and skus in records are texts. */
   readonly texts: boolean;
   readonly commit: boolean;
   /** Whether the record has a sku and a quantity; if not, every order is a cart. */
@@ -131,7 +131,7 @@ export class GateDriver implements Driver {
           ...(lines !== undefined && { lines }),
           ...(key !== undefined && { key }),
         };
-        // Without any option, `admit` makes another call of the addon.
+        // Without any option, `admit` makes a different call of the addon.
         const without = Object.keys(options).length === 0;
         return this.#compare(
           expected,
@@ -158,7 +158,10 @@ export class GateDriver implements Driver {
     }
   }
 
-  /** Prefers orders that are in no queue, of which there are few. */
+  /**
+   * Returns the orders that may be asked for again: those that are in no queue, of which there are few; or all, if
+   * there are none of these.
+   */
   #toAskAgain(): readonly Asked[] {
     const ledger = this.#stock?.auditor;
     const stranded = this.#asked.filter(({ order: asked, lines }) => {

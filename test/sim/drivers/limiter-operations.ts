@@ -35,7 +35,7 @@ export const limiterOperations = [
 export const rates = [1, 3, 10, 100, 999, 8_000];
 const lengthsMs = [1, 9.5, 100, 1_000];
 
-/** One window, or a list of them. */
+/** Draws one window, or a list of windows. */
 export function drawWindows(random: Random): WindowOption | readonly WindowOption[] {
   if (random.chance(0.5)) return drawWindow(random, lengthsMs);
   const lengths = [...lengthsMs, 30_000, 40 * 86_400_000];

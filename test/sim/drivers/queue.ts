@@ -276,8 +276,8 @@ export class QueueDriver implements Driver {
     auditor.lease = by;
     const { overflow, ttlMs } = this.scenario;
     const once = what === 'popMany' && overflow !== 'drop-oldest' && ttlMs === 0 && max <= 64;
-    // With a manual clock, every visit of a drain may have taken any time, so the drain looks again after each. It also
-    // does so if a push may drop what was shown.
+    // If records can expire, a drain looks again after each visit, because with a manual clock the visit may have taken
+    // any time. A drain also does so if a push may overwrite what was shown.
     const oneByOne = what === 'drain' && (ttlMs !== 0 || overflow === 'overwrite');
     const most = oneByOne ? 1 : 64;
     const expected = auditor.pop(max, this.time.now, { once, most });

@@ -61,7 +61,9 @@ export function sum(movements: readonly Movement[]): number {
   );
 }
 
-/** Adds up the units of each kind, reservation and item, whatever the order of the parts. */
+/**
+ * Adds up the units of movements that have the same kind, item and reservation, because these may come in any order.
+ */
 export function merged(movements: readonly Movement[]): unknown {
   const sums = new Map<string, number>();
   for (const { kind, sku, reservation, quantity } of movements) {
@@ -71,7 +73,7 @@ export function merged(movements: readonly Movement[]): unknown {
   return sums;
 }
 
-/** Returns the auditor's reservations from a place on that pass the filter. */
+/** Returns the auditor's reservations whose places are after `from` and that pass the filter. */
 export function listedFrom(
   from: number,
   auditor: Ledger,

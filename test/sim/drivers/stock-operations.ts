@@ -127,7 +127,7 @@ function drawId(random: Random): KeyName {
   return random.pick<KeyName>([random.below(24), `id${random.below(12)}`]);
 }
 
-/** By name. */
+/** The reservations to which an operation can refer, by name. */
 interface KnownReservations {
   readonly reservations: readonly number[];
   /** The held reservations, each with the items of its lines. */
@@ -140,7 +140,7 @@ interface KnownReservations {
   }>;
 }
 
-/** Draws mostly a reservation that the operation fits; otherwise one of the last twelve, now and then any older one. */
+/** Draws mostly a reservation that fits the operation; otherwise mostly one of the last twelve, sometimes any one. */
 function drawReservation(random: Random, kind: string | undefined, known: KnownReservations): number {
   const fit = (kind === 'return' ? known.bought : known.held).map(({ name }) => name);
   if (fit.length > 0 && random.chance(0.6)) return random.pick(fit);
@@ -148,7 +148,7 @@ function drawReservation(random: Random, kind: string | undefined, known: KnownR
   return recent.length === 0 ? 0 : random.pick(random.chance(0.8) ? recent : known.reservations);
 }
 
-/** Draws a part: mostly none, which means the whole reservation. */
+/** Draws a part; in half of the cases none, which means the whole reservation. */
 function drawPart(random: Random, scenario: StockScenario): { part?: Part } {
   const quantity = random.between(1, 3);
   const lines = Array.from({ length: random.between(1, 3) }, () => ({

@@ -309,7 +309,7 @@ export class StockDriver implements Driver {
       ...(sku !== undefined && { sku }),
     };
     const page = { ...(limit !== undefined && { limit }), ...(last !== undefined && { after: last }) };
-    // Without a state or a page, `find` is called instead of `reservations`.
+    // With a user, but without a state or a page, `find` is called instead of `reservations`.
     const asks = user !== undefined && state === undefined && limit === undefined && last === undefined;
     const found = outcome(() => {
       const list = asks ? stock.find({ user: keyOf(user), ...(sku !== undefined && { sku }) }) : undefined;
@@ -325,7 +325,7 @@ export class StockDriver implements Driver {
     same('reservations', found, expected.slice(0, limit));
   }
 
-  /** Compares what the ledger, or a gate over it, answered; `actual` is in the form of `Stock.reserve`. */
+  /** Compares what the ledger, or a gate over it, answered; `actual` has the form of an answer of `Stock.reserve`. */
   compareReserved(what: string, expected: Answer, actual: unknown, holdMs: number): void {
     if (!('ok' in expected) || !expected.ok) {
       const { name, ...refused } = 'name' in expected ? expected : { ...expected, name: undefined };
@@ -411,7 +411,7 @@ export class StockDriver implements Driver {
     return [stock, ...Array.from({ length: this.scenario.objects - 1 }, () => Stock.attach(stock.handle))];
   }
 
-  /** Reads the movements through any object that lives. */
+  /** Reads the movements through an object that is not disposed of. */
   async *#newReader(): AsyncGenerator<unknown, void, undefined> {
     let from = 0;
     for (;;) {

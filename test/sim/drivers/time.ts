@@ -35,12 +35,12 @@ interface Advance extends Operation {
   readonly ns: number;
 }
 
-/** Moves the clock, mostly to the very moment at which something is due, or a nanosecond to either side of it. */
+/** Moves the clock: often to the very moment at which something is due, or a nanosecond to either side of it. */
 export class TimeDriver implements Driver {
   constructor(
     readonly time: Time,
     readonly due: () => number[],
-    /** Whether the clock may move by days. */
+    /** Whether the clock may move by hours, up to a day at a time. */
     readonly long: boolean,
   ) {}
 
