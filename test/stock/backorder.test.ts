@@ -58,7 +58,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
     stock.audit();
   });
 
-  it('is changed for all threads: never to less than is backordered, or, clamped, to just that', () => {
+  it('is changed for all threads; below the backordered units, it is refused, or with `clamp` set to their number', () => {
     const stock = ledger({ shards });
     const other = Stock.attach(stock.handle);
     expect(other.reserve({ sku: 1, quantity: 14 })).toMatchObject({ reason: 'sold-out' });
@@ -111,7 +111,7 @@ describe('a backorder cap', () => {
     ['Stock.setTotal: total', () => ledger({ backorder: 5 }).setTotal(1, most - 4)],
     ['Stock.setTotal: total', () => ledger({ backorder: 5 }).setTotal(1, most - 4, { clamp: true })],
     ['Stock.changeItem: sku', () => ledger({}).changeItem(2, { backorder: 1 })],
-  ])('and the total are at most 2^32 - 1: %s', (option, call) => {
+  ])('and the total together are at most 2^32 - 1: %s', (option, call) => {
     const error = thrown(call);
     expectError(error, 'ERR_SLUICE_OPTION', RangeError);
     expect(error.message).toContain(option);
@@ -146,7 +146,7 @@ describe('a backorder cap', () => {
     stock.audit();
   });
 
-  it('makes room for its users by default', () => {
+  it('is included in the default of maxUsers', () => {
     const users = 65_536 + 2;
     const stock = ledger({ quantity: users - 2, backorder: 2, perUser: 1 }, { maxReservations: users });
     for (let user = 0; user < users; user++) reserved(stock.reserve({ sku: 1, quantity: 1, user }));

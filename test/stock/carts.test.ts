@@ -43,7 +43,7 @@ describe('a cart', () => {
     [{ sku: 'blue shirt', quantity: 2 }, 'sold-out', 'blue shirt'],
     [{ sku: 2, quantity: 4 }, 'user-limit', 2],
     [{ sku: 77, quantity: 1 }, 'unknown-sku', 77],
-  ] as const)('that cannot have all of its lines has none, and is told which: %o', (line, reason, sku) => {
+  ] as const)('is refused as a whole, and the answer names the item: %o', (line, reason, sku) => {
     const { stock } = ledger();
     for (const cart of [[{ sku: 1, quantity: 2 }, line], [line, { sku: 1, quantity: 2 }], [line]]) {
       expect(stock.reserveAll(cart, { user: 1 })).toEqual({ ok: false, reason, sku });
@@ -53,7 +53,7 @@ describe('a cart', () => {
     stock.audit();
   });
 
-  it('has the lines that were there at the call, and an array that lies about its length is none', () => {
+  it('has the lines that its array had at the call; an array with an impossible length is refused', () => {
     const { stock } = ledger();
     const growing: Array<{ sku: number; quantity: number }> = [];
     for (let sku = 100; sku < 160; sku++) {
@@ -94,13 +94,13 @@ describe('a cart', () => {
     expect(stock.reserveAll(twice('blue shirt', 1))).toMatchObject({ reason: 'sold-out' });
     const five = reserved(stock.reserveAll([...twice(1, 1), ...twice(1, 1), { sku: 1, quantity: 1 }]));
     expect(stock.counts(1).reserved).toBe(5);
-    // Such a cart is a reservation of one item, so a part of it can be confirmed.
+    // Such a cart is a reservation of one item, so a part of it can be confirmed by a quantity alone.
     expect(stock.confirm(five, { quantity: 3 })).toBe('confirmed');
     expect(stock.counts(1)).toEqual({ total: 10, available: 7, reserved: 0, sold: 3 });
     stock.audit();
   });
 
-  it('whose lines of one item add up to more than 2^32 - 1 is refused by name', () => {
+  it('whose lines of one item add up to more than 2^32 - 1 is refused with an error that names the line', () => {
     const { stock } = ledger();
     const most = 2 ** 32 - 1;
     const error = thrown(() =>
@@ -135,7 +135,7 @@ describe('a cart', () => {
     stock.audit();
   });
 
-  it('of which a part cannot be confirmed says so, and stays', () => {
+  it('of several items cannot be confirmed in part by a quantity alone, and stays', () => {
     const { stock } = ledger();
     const cart = reserved(stock.reserveAll(lines, { user: 1 }));
     const error = thrown(() => stock.confirm(cart, { quantity: 1 }));
@@ -159,7 +159,7 @@ describe('a cart', () => {
     expect(available(stock)).toEqual([8, 4, 0]);
   });
 
-  it('needs a place of the table for each item, and gives back what it took when there are too few', () => {
+  it('needs a place of the table for each item, and gives back the places that it took if there are too few', () => {
     const { stock } = ledger({ maxReservations: 3 });
     const one = reserved(stock.reserve({ sku: 1, quantity: 1 }));
     expect(stock.reserveAll(lines, { user: 1 })).toEqual({ ok: false, reason: 'ledger-full' });
@@ -169,7 +169,7 @@ describe('a cart', () => {
     stock.audit();
   });
 
-  it('does not fit a table of users that is full, and leaves no count behind', () => {
+  it('is refused if the table of users is full, and leaves no count behind', () => {
     const items = [1, 2].map((sku) => ({ sku, quantity: 10, perUser: 5 }));
     const { stock } = ledger({ items, maxUsers: 1 });
     const both = items.map(({ sku }) => ({ sku, quantity: 1 }));

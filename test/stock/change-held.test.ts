@@ -81,7 +81,7 @@ describe('the quantity of a held reservation', () => {
     expect(stock.audit()).toEqual({ items: 2, held: 0 });
   });
 
-  it('is what a part confirmed has left', () => {
+  it('is what a confirmed part has left', () => {
     const { stock, cart } = ledger();
     const id = cart();
     stock.confirm(id, { lines: [{ sku: 1, quantity: 1 }], rest: 'hold' });
@@ -148,7 +148,7 @@ describe('the quantity of a held reservation', () => {
     ]);
   });
 
-  it('is refused by its field if it is no quantity, and nothing is changed', () => {
+  it('is refused with an error that names the field if it is no quantity, and nothing is changed', () => {
     const { stock, cart } = ledger();
     const id = cart();
     const before = [stock.counts(1), stock.counts('two'), stock.stats()];

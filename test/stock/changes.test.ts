@@ -73,7 +73,7 @@ describe('setTotal', () => {
     expect(stock.counts(1).total).toBe(100);
   });
 
-  it('names an item that is not there', () => {
+  it('fails with an error about `sku` if there is no such item', () => {
     const error = thrown(() => ledger().setTotal(2, 1));
     expectError(error, 'ERR_SLUICE_OPTION', RangeError);
     expect(error.message).toContain('Stock.setTotal: sku');
@@ -121,7 +121,7 @@ describe('changeItem: perUser', () => {
     }
   });
 
-  it('names an item that is not there', () => {
+  it('fails with an error about `sku` if there is no such item', () => {
     const error = thrown(() => ledger().changeItem(2, { perUser: 1 }));
     expectError(error, 'ERR_SLUICE_OPTION', RangeError);
     expect(error.message).toContain('Stock.changeItem: sku');
@@ -212,7 +212,7 @@ describe('groups', () => {
     stock.audit();
   });
 
-  it('are added while the ledger sells; 64 with 64 items each', () => {
+  it('are added while the ledger sells: at most 64, of at most 64 items each', () => {
     const stock = ledger();
     expect(stock.addGroup({ name: 'ü', perUser: 1 })).toBe('added');
     expect(stock.addGroup({ name: 'ü', perUser: 1 })).toBe('group-exists');

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { reserved } from './reserved.js';
 
 /**
- * The hash that a ledger would have without a secret: an attacker with the source code could choose ids and users by
- * it.
+ * The functions below compute the hash that a ledger would have if there were no secret. An attacker with the source
+ * code could then choose ids and users by it.
  */
 const word = (value: bigint) => BigInt.asUintN(64, value);
 const golden = 0x9e3779b97f4a7c15n;
@@ -20,7 +20,7 @@ function unmix(mixed: bigint): bigint {
   const second = word(unshift(mixed, 31n) * 0x319642b2d24d8ec3n);
   return unshift(word(unshift(second, 27n) * 0x96de1b173f119089n), 30n);
 }
-/** openHash() returns the hash of a number, and numberWith() the number that has a hash. */
+/** openHash() returns the hash of a number, and numberWith() returns the number with a given hash. */
 const openHash = (number: bigint) => mix2(1n, number);
 const numberWith = (hash: bigint) => word(unmix(hash) - mix(1n) - golden);
 
@@ -28,7 +28,7 @@ const buckets = 8_192n; // buckets of ids, with the default of 65,536 ids
 const neighbour = (id: bigint, i: number) => numberWith((openHash(id) % buckets) + BigInt(i) * buckets);
 
 describe('keys that a client chooses', () => {
-  it('as ids that are refused do not make the ledger forget a confirmed one: its retry buys once', () => {
+  it('as ids that are refused do not make the ledger forget a confirmed one: a retry with it buys nothing more', () => {
     const stock = Stock.create({
       items: [
         { sku: 1, quantity: 10 },
@@ -48,7 +48,7 @@ describe('keys that a client chooses', () => {
     stock.audit();
   });
 
-  it('as ids that are held do not lock out a stranger', () => {
+  it('as ids that are held do not lock out another id', () => {
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1_000 }] });
     for (let i = 1; i <= 64; i++) reserved(stock.reserve({ sku: 1, quantity: 1, id: neighbour(42n, i) }));
     expect(stock.reserve({ sku: 1, quantity: 1, id: 42n })).toMatchObject({ ok: true, duplicate: false });

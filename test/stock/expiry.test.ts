@@ -57,7 +57,7 @@ describe('a reservation expires', () => {
     expect(stock.counts(1).available).toBe(10);
   });
 
-  it('and gives back what counted for its user', () => {
+  it('and no longer counts for its user', () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 10, perUser: 1 }], clock });
     for (let round = 0; round < 20; round++) {
@@ -82,7 +82,7 @@ describe('a reservation expires', () => {
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
   });
 
-  it('when it would keep another one from being made: no call is refused because of it', () => {
+  it('when another one could not be made because of it: no call is refused for that reason', () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 2, perUser: 2 }], holdMs: 100, clock });
     reserved(stock.reserve({ sku: 1, quantity: 2, user: 1 }));

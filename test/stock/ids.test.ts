@@ -80,7 +80,7 @@ describe('reserve with an id', () => {
     });
   });
 
-  it('answers a retry so also if the item is sold out meanwhile', () => {
+  it('answers a retry with the held reservation also if the item is sold out meanwhile', () => {
     const { stock, clock } = ledger();
     const last = { sku: 2, quantity: 1, id: 5 };
     expect(stock.reserve(last)).toMatchObject({ ok: true });
@@ -89,7 +89,7 @@ describe('reserve with an id', () => {
   });
 
   it.each([{ sku: 2 }, { quantity: 1 }, { user: 8 }, { sku: 2, quantity: 1 }])(
-    'refuses the same id with another body: %o',
+    'refuses the same id in another request: %o',
     (difference) => {
       const { stock } = ledger();
       stock.reserve(request);
@@ -100,7 +100,7 @@ describe('reserve with an id', () => {
     },
   );
 
-  it('refuses for good what was sold out once, though units come back', () => {
+  it('refuses an id for good once its item was sold out, though units come back', () => {
     const { stock } = ledger();
     const held = stock.reserve({ sku: 2, quantity: 1 });
     if (!held.ok) throw new Error(held.reason);
@@ -113,7 +113,7 @@ describe('reserve with an id', () => {
     expect(stock.reserve({ ...late, id: 6 })).toMatchObject({ ok: true, duplicate: false });
   });
 
-  it('refuses for good what was beyond the limit of the user once', () => {
+  it('refuses an id for good once its request was beyond the limit of the user', () => {
     const { stock } = ledger();
     const held = stock.reserve({ sku: 1, quantity: 5, user: 7 });
     if (!held.ok) throw new Error(held.reason);
@@ -178,7 +178,7 @@ describe('the memory for ids', () => {
     stock.audit();
   });
 
-  it('forgets no admitted one for refused ones, however many: of 500 that were confirmed none', () => {
+  it('forgets none of 500 confirmed ids for 262,144 refused ones', () => {
     const items = [{ sku: 1, quantity: 1_000, perUser: 1 }];
     const { stock } = ledger({ items });
     const order = (id: number) => ({ sku: 1, quantity: 1, user: id, id });
@@ -192,7 +192,7 @@ describe('the memory for ids', () => {
     expect(stock.counts(1)).toMatchObject({ sold: 500 });
   });
 
-  it('holds as many as it is made for at the same time, refusing none', () => {
+  it('has room for as many held ids as it is made for', () => {
     const { stock } = ledger({ items: [{ sku: 1, quantity: 100_000 }] });
     for (let id = 0; id < 65_536; id++) {
       const answer = stock.reserve({ sku: 1, quantity: 1, id });

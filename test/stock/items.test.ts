@@ -11,7 +11,7 @@ function ledger(options: Partial<StockOptions> = {}): Stock {
 }
 
 describe('restock', () => {
-  it('puts units on sale at once: sold out does not stick', () => {
+  it('puts units on sale at once, also of an item that was sold out', () => {
     for (const shards of [1, 4]) {
       const stock = ledger({ items: [{ sku: 1, quantity: 1, shards }] });
       reserved(stock.reserve({ sku: 1, quantity: 1 }));
@@ -49,7 +49,7 @@ describe('restock', () => {
     expect(stock.counts(1).total).toBe(10);
   });
 
-  it.each(['restock', 'withdraw'] as const)('and withdraw name an item that is not there: %s', (method) => {
+  it.each(['restock', 'withdraw'] as const)('and withdraw fail if there is no such item: %s', (method) => {
     const error = thrown(() => ledger()[method](2, 1));
     expectError(error, 'ERR_SLUICE_OPTION', RangeError);
     expect(error.message).toContain(`Stock.${method}: sku`);
@@ -144,7 +144,7 @@ describe('users and ids', () => {
     const clock = new ManualClock();
     const stock = ledger({ items: [{ sku: 1, quantity: 100, perUser: 2 }], maxUsers: 2, clock });
     const buyer = reserved(stock.reserve({ sku: 1, quantity: 2, user: 'buyer' }));
-    stock.confirm(buyer, { quantity: 1 }); // keeps its place for good
+    stock.confirm(buyer, { quantity: 1 }); // the buyer keeps its place for good
     for (let i = 0; i < 300; i++) {
       const one = reserved(stock.reserve({ sku: 1, quantity: 2, user: `passing-${i}` }));
       const next = { sku: 1, quantity: 1, user: `next-${i}` };

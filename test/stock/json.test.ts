@@ -69,7 +69,7 @@ describe('the answer of reserve in JSON', () => {
     }
   });
 
-  it('of the highest numbers too', () => {
+  it('may have any number of 64 bits as its reservation', () => {
     expect(ledger().confirm('18446744073709551615')).toBe('unknown');
     expect(ledger().confirm('0')).toBe('unknown');
   });

@@ -8,7 +8,9 @@ interface Reservation extends Body {
   readonly deadlineMs: number;
 }
 
-/** The promises of a ledger, kept in maps: without tables, words and generations. */
+/**
+ * A model of a ledger: it does what the documentation promises, with maps, and without tables, words and generations.
+ */
 export class LedgerModel {
   nowMs = 0;
   readonly reservations = new Map<bigint, Reservation>();
@@ -36,7 +38,7 @@ export class LedgerModel {
     return [...this.reservations.values()].filter(({ state }) => state === 'held').length;
   }
 
-  /** What the ledger must answer: a refusal, an earlier reservation, or 'new'. */
+  /** Returns what the ledger must answer: a refusal, an earlier reservation, or 'new'. */
   expectReserve({ sku, quantity, user, id }: ReserveOptions): Refusal | bigint | 'new' {
     const body = JSON.stringify([sku, quantity, user]);
     const asked = { sku, quantity, user: user as number };

@@ -57,7 +57,7 @@ describe('a reservation is found', () => {
     });
   });
 
-  it('by numbers too, and with no id where there was none, or a longer one', () => {
+  it('by numbers too, and without an id if it had none, or one of more than 56 bytes', () => {
     const { stock } = ledger();
     const big = 2n ** 64n - 1n;
     const numbers = reserved(stock.reserve({ ...one, user: 7, id: big }));

@@ -89,7 +89,7 @@ describe('movements', () => {
     const slow = stock.movements();
     expect(brief((await slow.next()).value)).toEqual(['added', 'shirt', 10]);
     for (let i = 0; i < 10; i++) stock.cancel(reserved(stock.reserve({ sku: 'shirt', quantity: 1 })));
-    // 21 in all: 1 read, 8 kept.
+    // There are 21 movements in all: the reader has read one, and the ledger keeps the last 8.
     expect((await slow.next()).value).toEqual({ kind: 'lost', count: 12 });
     const told = (await take(slow, 8)) as Movement[];
     expect(told.map(({ position }) => position)).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
@@ -128,7 +128,7 @@ describe('movements', () => {
   });
 });
 
-it('movements() refuses to begin beyond the end, where it would wait for what has another position', () => {
+it('movements() refuses a `from` beyond the next movement, for which it would wait in vain', () => {
   const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }] });
   expectError(
     thrown(() => stock.movements({ from: 2 })),
@@ -147,14 +147,14 @@ it('movements() ends at once on an abort, even if nothing else keeps the process
   stock[Symbol.dispose]();
 });
 
-/** In workers/buyer.js. */
+/** The longest of the short holds in workers/buyer.js. */
 const shortHoldMsMax = 20;
 
 describe('a reader beside four threads that sell', () => {
   it.each([
     { movements: 2 ** 17, loses: false },
     { movements: 64, loses: true },
-  ])('gets every movement, or how many it lost: room for $movements', async ({ movements, loses }) => {
+  ])('gets every movement, or learns how many it lost: room for $movements', async ({ movements, loses }) => {
     const stock = Stock.create({
       items: [1, 2, 3].map((sku) => ({ sku, quantity: 10_000 })),
       movements,
@@ -208,7 +208,8 @@ describe('a reader beside four threads that sell', () => {
         if (!buying && told.kind === 'restocked') break;
       }
       const stats = stock.stats();
-      // There is a movement for each of the three items, each reservation, and each end of one; and the last one.
+      // There is a movement for each of the three items, for each reservation, for each end of one, and for the
+      // restock.
       expect(read + lost, replay).toBe(
         3 + stats.reserved + stats.confirmed + stats.cancelled + stats.expired + 1,
       );

@@ -57,7 +57,7 @@ describe('a shipment in two parts', () => {
     stock.audit();
   });
 
-  it('expires in the units that were not confirmed, at the deadline that it had', () => {
+  it('expires for the units that were not confirmed, at the deadline that it had', () => {
     const { clock, stock, cart } = ledger();
     const id = cart();
     clock.advance(29_999);
@@ -99,7 +99,7 @@ describe('a part that is cancelled', () => {
 });
 
 describe('a part that does not fit its reservation', () => {
-  it.each(['confirm', 'cancel', 'return'] as const)('%s refuses by its field, and changes nothing', (act) => {
+  it.each(['confirm', 'cancel', 'return'] as const)('is an error of %s that changes nothing', (act) => {
     const { stock, cart } = ledger();
     const id = cart();
     if (act === 'return') stock.confirm(id);
@@ -169,7 +169,8 @@ describe('units that were bought', () => {
     expect(stock.return({ sku: 1, quantity: 4, user: 'anna' })).toBe('not-bought');
     expect(stock.return({ sku: 1, quantity: 1, user: 'anna' })).toBe('returned');
     expect(stock.return(id, { lines: [{ sku: 1, quantity: 3 }] })).toBe('already-returned');
-    // The next cart uses the reservation's place again. From then on only the user's count knows of its units.
+    // The next cart uses the reservation's place again. From then on only the user's count contains that reservation's
+    // units.
     cart();
     expect(stock.return(id)).toBe('unknown');
     expect(stock.return({ sku: 1, quantity: 2, user: 'anna' })).toBe('returned');

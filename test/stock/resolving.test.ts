@@ -73,7 +73,7 @@ describe('a part of a reservation', () => {
     expect(stock.counts(1)).toMatchObject({ available: 7, sold: 3 });
   });
 
-  it('is that of the reservation given, whatever its options do', () => {
+  it('belongs to the given reservation, whatever the getters of its options do', () => {
     const { stock, hold } = ledger();
     const [meant, other] = [hold(2), hold(3)];
     const options = {

@@ -58,7 +58,7 @@ describe('tables of other sizes', () => {
     expect(again.counts(3)).toEqual(copy.counts(3));
   });
 
-  it('smaller: taken where the contents fit, else a RangeError that names the option', () => {
+  it('smaller: taken if the contents fit, otherwise a RangeError that names the option', () => {
     const { stock, held } = busy();
     const bytes = stock.snapshot();
     const clock = new ManualClock();
@@ -164,8 +164,8 @@ describe('a restored ledger', () => {
   });
 });
 
-describe('what is no whole snapshot is refused with the reason', () => {
-  it('wherever it was cut', () => {
+describe('bytes that are no whole snapshot are refused with the reason', () => {
+  it('wherever they were cut', () => {
     const bytes = busy().stock.snapshot();
     for (let length = 0; length < bytes.length; length++) {
       const error = thrown(() => Stock.restore(bytes.subarray(0, length)));
@@ -191,7 +191,7 @@ describe('what is no whole snapshot is refused with the reason', () => {
     Stock.restore(bytes);
   });
 
-  it('even if it is something else', () => {
+  it('even if they are something else', () => {
     expect(reason(new Uint8Array())).toContain('not a snapshot');
     expect(reason(Buffer.from('hello'))).toContain('not a snapshot');
     expect(reason(new Uint8Array(4_096))).toContain('not a snapshot');
@@ -213,7 +213,7 @@ describe('what is no whole snapshot is refused with the reason', () => {
     }
   });
 
-  it('read from any place of a larger buffer, aligned or not', () => {
+  it('but a whole one is read from any place of a larger buffer, aligned or not', () => {
     const bytes = busy().stock.snapshot();
     for (const offset of [0, 1, 3, 8]) {
       const larger = new Uint8Array(bytes.length + 16);

@@ -142,13 +142,13 @@ describe('reserve is refused, and changes nothing,', () => {
     reserved(stock.reserve({ sku: 1, quantity: 3, user: 8 }));
     reserved(stock.reserve({ sku: 2, quantity: 1, user: 7 }));
     reserved(stock.reserve({ sku: 3, quantity: 9, user: 7 }));
-    // Units that were bought count; units that were given back do not.
+    // Units that were bought count, too.
     stock.confirm(first.reservation);
     expect(stock.reserve({ sku: 1, quantity: 1, user: 7 })).toEqual({ ok: false, reason: 'user-limit' });
     expect(stock.audit()).toEqual({ items: 3, held: 4 });
   });
 
-  it('not when the user gave back: by cancelling', () => {
+  it('not when the user has given units back by cancelling', () => {
     const stock = ledger({ items: [{ ...item, perUser: 2 }] });
     for (let i = 0; i < 20; i++) {
       const { reservation } = reserved(stock.reserve({ sku: 1, quantity: 2, user: 7 }));
@@ -181,7 +181,7 @@ describe('reserve is refused, and changes nothing,', () => {
     for (const user of [1, 2, 3, 1, 2, 3]) reserved(stock.reserve({ sku: 1, quantity: 1, user }));
     expect(stock.reserve({ sku: 1, quantity: 1, user: 4 })).toEqual({ ok: false, reason: 'users-full' });
     reserved(stock.reserve({ sku: 1, quantity: 1, user: 3 }));
-    reserved(stock.reserve({ sku: 2, quantity: 1, user: 4 })); // an item without a limit keeps no account of users
+    reserved(stock.reserve({ sku: 2, quantity: 1, user: 4 })); // an item without a limit does not count its users
     stock.audit();
   });
 
@@ -220,7 +220,7 @@ describe('quantities', () => {
     stock.audit();
   });
 
-  it('of an item may be none', () => {
+  it('of an item may be 0', () => {
     const stock = ledger({ items: [{ sku: 1, quantity: 0 }] });
     expect(stock.reserve({ sku: 1, quantity: 1 })).toEqual({ ok: false, reason: 'sold-out' });
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
@@ -246,7 +246,7 @@ describe('quantities', () => {
     expect(error.message).toContain('items[2]: sku');
   });
 
-  it('are refused at creation where one is missing', () => {
+  it('of items are refused at creation if the list lacks an item', () => {
     const items = [item];
     items[2] = { sku: 2, quantity: 1 };
     const error = thrown(() => ledger({ items }));

@@ -85,7 +85,7 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
           reserved: 0,
           sold,
         });
-        // No user has bought more than the limit: the audit has compared each user's account with the reservations.
+        // No user has bought more than the limit: the audit has compared each user's count with the reservations.
         if (sku % 2) expect(sold, `${replay}, sku ${sku}`).toBeLessThanOrEqual(users * perUser);
       }
       expect(total(bought, 'already-confirmed') + total(bought, 'already-cancelled'), replay).toBeGreaterThan(

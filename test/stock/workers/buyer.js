@@ -1,6 +1,6 @@
-// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. Every second reservation goes
-// to a place that all buyers share. The thread that takes it from there resolves it, too, so two threads resolve the
-// same one. Answers with the results: see ../threads.test.ts.
+// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. About half of the
+// reservations also go to places that all buyers share. The thread that takes one from there resolves it, too, so two
+// threads may resolve the same one. Posts the results: see ../threads.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';

@@ -37,7 +37,7 @@ while (Atomics.load(stop, 0) === 0) {
       if (answer.ok) Atomics.store(ids, place, answer.reservation);
     }
   } catch (error) {
-    // It asked for more than was left.
+    // The call asked for more units than were left.
     if (!(error instanceof RangeError)) throw error;
   }
 }
