@@ -46,7 +46,7 @@ describe('admit', () => {
     expect([limited.limiter, limited.stock, stocked.limiter]).toEqual([limiter, undefined, undefined]);
   });
 
-  it("holds for its `holdMs`, or for the stock's", () => {
+  it("holds an order for the `holdMs` of the call, or for the stock's", () => {
     const clock = new ManualClock();
     const queue = Queue.create(Order, { capacity: 10, clock });
     const stock = Stock.create({ items, clock, holdMs: 100 });
@@ -176,7 +176,7 @@ describe('a bad order', () => {
     ['user', 0.5],
     ['id', 2n ** 64n],
     ['note', 'much too long'],
-  ])('is an error that names the field %s, and does nothing', (field, value) => {
+  ])('causes an error that names the field %s, and changes nothing', (field, value) => {
     const { queue, stock, gate } = make();
     const error = thrown(() => gate.admit(mistyped({ ...order(1), [field]: value })));
     expectError(error, 'ERR_SLUICE_FIELD', RangeError);
@@ -184,7 +184,7 @@ describe('a bad order', () => {
     expect([queue.depth, stock.counts(1).reserved, stock.stats().refused]).toEqual([0, 0, 0]);
   });
 
-  it.each([0, 2 ** 32, 2 ** 53 - 1])('names the field, the range and the quantity %i that came', (many) => {
+  it.each([0, 2 ** 32, 2 ** 53 - 1])('causes an error with the field, the range and the value %i', (many) => {
     const Wide = record({ sku: u32, many: u53 });
     const queue = Queue.create(Wide, { capacity: 4 });
     const gate = Gate.create({
@@ -303,7 +303,7 @@ describe('a gate', () => {
     );
   });
 
-  it('of a part that was disposed of refuses with its own error', () => {
+  it('over a part that was disposed of refuses with ERR_SLUICE_DISPOSED', () => {
     for (const part of ['queue', 'limiter', 'stock', 'gate'] as const) {
       const queue = Queue.create(Order, { capacity: 4 });
       const limiter = Limiter.create({ queueDepth: { max: 2 } });

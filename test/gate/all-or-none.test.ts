@@ -2,7 +2,7 @@ import { Gate, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { fields, Order, order } from './order.js';
 
-/** A gate whose every part has room for 8 orders or more by default. */
+/** Opens a gate. By default its limiter, its queue and the tables of its stock have room for 100 orders or more. */
 function open(
   options: {
     bucket?: number;
@@ -34,7 +34,7 @@ function open(
     clock,
   });
   const gate = Gate.create({ queue, limiter, stock, fields });
-  /** Everything that an admission changes. */
+  /** Returns everything that an admission changes. */
   const state = () => {
     const { refused: _refused, ...limits } = limiter.stats();
     const { depth, pushed, popped } = queue.stats();
@@ -134,7 +134,7 @@ describe('an order that is refused', () => {
     expect(state()).toEqual(before);
     for (let i = 0; i < 200; i++) {
       const { outcome: again } = gate.admit(refused);
-      // The stock keeps its decision about an id. The other refusals are decided again.
+      // The stock remembers that it refused an id as 'sold-out' or 'user-limit'. Other refusals are decided again.
       expect(again).toBe(['sold-out', 'user-limit'].includes(outcome) ? 'already-failed' : outcome);
     }
     expect(state()).toEqual(before);
@@ -185,7 +185,7 @@ describe('an id that was admitted', () => {
     expect(gate.admit(order(7, { sku: 2, quantity: 2 }))).toEqual({ ...first, duplicate: true });
   });
 
-  it('that was refused because the queue was full may come again', () => {
+  it('may have been refused before, if the queue was full then', () => {
     const { gate, queue } = filled({ capacity: 3 });
     for (let i = 0; i < 3; i++) expect(gate.admit(order(900))).toEqual({ outcome: 'queue-full' });
     queue.tryPop();

@@ -4,11 +4,11 @@ import { attachElsewhere } from '../lifecycle/environments.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { fields, Order } from './order.js';
 
-it('leaves no place of its parts taken when attaching a gate fails half-way', async () => {
+it('an attach of a gate that fails half-way leaves no thread slot of its parts taken', async () => {
   const limiter = Limiter.create({ queueDepth: { max: 4 } });
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
   const gate = Gate.create({ queue: Queue.create(Order, { capacity: 4 }), limiter, stock, fields });
-  // This thread and the gate itself hold places, too: the limiter has one place left, the stock none.
+  // This thread and the gate itself have thread slots, too: the limiter has one left, the stock none.
   const elsewhere = [
     attachElsewhere('attachLimiter', limiter.handle, 253),
     attachElsewhere('attachStock', stock.handle, 254),

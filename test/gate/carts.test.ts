@@ -53,7 +53,7 @@ describe('a cart', () => {
     ['sold-out', { sku: 'shirt', quantity: 4 }, 'shirt'],
     ['unknown-sku', { sku: 'hat', quantity: 1 }, 'hat'],
     ['user-limit', { sku: 1, quantity: 5 }, 1],
-  ])('that is refused (%s) changes nothing, and says for which item', (outcome, line, sku) => {
+  ])('that is refused (%s) changes nothing, and the answer names the item', (outcome, line, sku) => {
     const { gate, state } = open(4);
     const before = state();
     const other = line.sku === 1 ? { sku: 'shirt', quantity: 1 } : { sku: 1, quantity: 1 };
@@ -64,7 +64,7 @@ describe('a cart', () => {
     expect(state()).toEqual(before);
   });
 
-  it('with an id is answered once: the same lines in any order are the same body', () => {
+  it('with an id gets one answer, whatever the order of its lines', () => {
     const { gate, state } = open();
     const lines = [
       { sku: 1, quantity: 2 },
@@ -87,7 +87,7 @@ describe('a cart', () => {
     expect(stock.counts('shirt').available).toBe(3);
   });
 
-  it('is staged after its record, whose getters may admit another one', () => {
+  it('is staged after its record, whose getters may admit another cart', () => {
     const { gate, stock } = open();
     const twice = {
       ...basket(1),

@@ -32,7 +32,7 @@ async function unconfirmed(act: () => Promise<unknown>): Promise<number> {
 
 describe('handlers that compute without a pause', () => {
   it.each([1, 4])(
-    'let no order lose its hold that waits behind them (concurrency %i)',
+    'let no order that waits behind them lose its hold (concurrency %i)',
     async (concurrency) => {
       // The consumer takes all 40 orders at once. The last handler begins after 1,170 ms: without renewal, its order's
       // hold of 800 ms would be over.

@@ -14,7 +14,7 @@ function admitted(count: number) {
 }
 
 describe('consume', () => {
-  it('has its last order confirmed before its queue is let go of by asyncDispose', async () => {
+  it('confirms its last order before asyncDispose() of its queue ends', async () => {
     const { gate, queue, stock } = admitted(1);
     const held = latch();
     let aborted: boolean | undefined;

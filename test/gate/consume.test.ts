@@ -61,7 +61,7 @@ describe('consume', () => {
     expect(limiter.stats()).toMatchObject({ allowed: 100, inFlight: 0 });
   });
 
-  it('cancels it when the handler throws or rejects, and goes on', async () => {
+  it('cancels the reservation when the handler throws or rejects, and goes on', async () => {
     const { gate, queue, stock, limiter } = admitted(9);
     queue.close();
     const ids: number[] = [];
@@ -124,7 +124,7 @@ describe('consume', () => {
     expect(queue.stats().wakeups).toBeGreaterThan(0);
   });
 
-  it('ends on abort when the handlers that run have ended; all others stay, in their order', async () => {
+  it('ends on abort when the handlers that run have ended; all other orders stay, in their order', async () => {
     const { gate, queue, stock } = admitted(100);
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -230,7 +230,7 @@ describe('a handler that has sold its order, or a part of it', () => {
     expect(stock.counts(1)).toMatchObject({ available: 995, sold: 5 });
   });
 
-  it('is published if another caller has cancelled its order', async () => {
+  it('has its order published if another caller has cancelled it', async () => {
     const { gate, queue, stock } = admitted(1);
     queue.close();
     lost.subscribe(onLost);
@@ -238,7 +238,7 @@ describe('a handler that has sold its order, or a part of it', () => {
     expect(told).toMatchObject([{ resolution: 'already-cancelled' }]);
   });
 
-  it('is awaited if it returns a function with a method then', async () => {
+  it('is awaited if it returns a thenable that is a function', async () => {
     const { gate, queue, stock } = admitted(1);
     queue.close();
     let sold = -1;
@@ -293,7 +293,7 @@ describe('hold', () => {
     expect(published.map(({ error }) => error.message)).toEqual(['too late to cancel', 'cancelled anyway']);
   });
 
-  it('returns what became of it, as often as it is called, and frees one place of the limiter', async () => {
+  it('answers each later call with its decision, and frees only one place of the limiter', async () => {
     const { gate, queue, limiter } = admitted(3);
     queue.close();
     const answers: unknown[] = [];
@@ -391,7 +391,7 @@ describe('a record that was pushed past the gate', () => {
     },
   );
 
-  it('has no reservation to confirm, and says so', async () => {
+  it('has no reservation, so its hold decides nothing', async () => {
     const { gate, queue, limiter, stock } = admitted(0);
     queue.tryPush(order(1));
     queue.close();

@@ -17,7 +17,10 @@ function open(options: Options) {
 }
 type Open = ReturnType<typeof open>;
 
-/** Gates with six admitted orders. When the queue is consumed, it drops the first ones: as many as the number gives. */
+/**
+ * Each way: its name, a function that makes a gate with six admitted orders, and how many of them the queue drops when
+ * it is consumed.
+ */
 const ways: Array<[string, () => Open, number]> = [
   [
     'because their time is over',
@@ -74,7 +77,7 @@ const cases = ways.flatMap(([way, make, drops]) =>
 );
 
 describe('orders that the queue drops', () => {
-  it.each(cases)('%s go back on sale at once, and once, and free their places: by %s', async (...given) => {
+  it.each(cases)('%s go back on sale at once, only once, and free their places: by %s', async (...given) => {
     const [, by, make, consume, drops] = given;
     const all = make();
     all.queue.close();

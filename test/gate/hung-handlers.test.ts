@@ -25,7 +25,7 @@ function hanging() {
   return { hangs, finish: () => finish() };
 }
 
-/** Returns the orders that a gate hands out, until its queue is empty. */
+/** Closes a gate's queue. Returns the orders that the gate still hands out, each with its deliveries. */
 async function rest(gate: Gate<ReturnType<typeof order>>): Promise<Array<[number, number]>> {
   const seen: Array<[number, number]> = [];
   gate.queue.close();
@@ -88,7 +88,7 @@ describe('a gate that is disposed of while a handler hangs', () => {
       const started = Array.from({ length: running }, (_, i) => [1 + i, 2]);
       const mates = Array.from({ length: 5 - running }, (_, i) => [1 + running + i, 1]);
       expect(await rest(gate)).toEqual([...started, ...mates]);
-      // A late return decides nothing.
+      // A handler that returns late decides nothing.
       finish();
       expectError(await consumed, 'ERR_SLUICE_DISPOSED');
       expect(stock.stats()).toMatchObject({ confirmed: 6, cancelled: 0 });
@@ -178,7 +178,7 @@ describe('a consumption that is aborted while a handler hangs', () => {
     expect(stock.stats()).toMatchObject({ confirmed: 3, cancelled: 0 });
   });
 
-  it('waits for handlers that end within the grace, whose orders are decided as ever', async () => {
+  it('waits for handlers that end within the grace, whose orders are decided as usual', async () => {
     const { gate, stock } = sale(3);
     const abort = new AbortController();
     const consumed = rejected(
@@ -278,7 +278,7 @@ describe('handlerTimeoutMs', () => {
     [{ handlerTimeoutMs: '5' }, TypeError],
     [{ graceMs: -1 }, RangeError],
     [{ graceMs: null }, TypeError],
-  ])('and options like it refuse %o', async (options, kind) => {
+  ])('and graceMs are refused if they are no times: %o', async (options, kind) => {
     const { gate, queue } = sale(0);
     expectError(await rejected(gate.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);
     expectError(await rejected(queue.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);

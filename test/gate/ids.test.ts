@@ -55,7 +55,7 @@ describe('an id that was reserved directly', () => {
     stock.audit();
   });
 
-  it('and was refused is refused by the gate, too', () => {
+  it('is refused by the gate, too, if the ledger refused it', () => {
     const { gate, stock } = open(0);
     expect(stock.reserve(direct)).toEqual({ ok: false, reason: 'sold-out' });
     stock.restock(1, 1);
@@ -63,7 +63,7 @@ describe('an id that was reserved directly', () => {
   });
 
   it.each(['sold out', 'the queue is full', 'the limit is reached'])(
-    'gets that answer also when %s',
+    'gets its reservation from the gate also when %s',
     (how) => {
       const { gate, stock, queue, limiter } = open(2, 1);
       const first = stock.reserve(direct);

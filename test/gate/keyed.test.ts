@@ -66,7 +66,7 @@ describe('a gate over a limiter with keys', () => {
     expect([limiter.allow('a'), limiter.allow('a')]).toEqual([true, false]);
   });
 
-  it.each(['confirmed', 'cancelled'])('frees the place of its own key when an order is %s', async (how) => {
+  it.each(['confirmed', 'cancelled'])('frees a place of the key whose order is %s', async (how) => {
     const { gate, limiter } = open({ queueDepth: { max: 2 } });
     for (const [id, key] of ['a', 'a', 'b', 'b'].entries()) gate.admit(order(id), { key });
     await handle(gate, 2, () => {
@@ -88,7 +88,7 @@ describe('a gate over a limiter with keys', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('is the same in another thread: by its handle', () => {
+  it('is the same when it is attached by its handle', () => {
     const { gate } = open({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
     const other = Gate.attach(Order, gate.handle);
     expect(gate.admit(order(1), { key: 'a' }).outcome).toBe('admitted');

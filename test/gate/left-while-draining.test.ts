@@ -44,7 +44,7 @@ describe('a gate that is disposed of', () => {
     gate.admit(order(0));
     const dispose = (): void => {
       gate[Symbol.dispose]();
-      // The other loop begins only after the visit, or the listener, has returned.
+      // No other loop can begin before the visit, or the listener, has returned.
       expect(() => queue.tryPop()).toThrow('must not consume');
     };
     if (where === 'a listener') {

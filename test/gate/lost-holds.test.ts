@@ -16,7 +16,7 @@ function sale() {
 }
 
 describe('Gate.consume', () => {
-  it('publishes the order that it could not confirm, because its hold ran out while it was handled', async () => {
+  it('publishes the orders that it could not confirm, because their holds ran out meanwhile', async () => {
     const { clock, stock, gate } = sale();
     const lost: unknown[] = [];
     const listener = (message: unknown) => lost.push(message);
@@ -44,7 +44,7 @@ describe('Gate.consume', () => {
     },
   );
 
-  it('refuses to be created without options, with an error that names the missing one', () => {
+  it('needs a gate, and Gate.create() without options fails with an error about the missing queue', () => {
     expect(() => Gate.create(mistyped(undefined))).toThrow(/queue: expected a Queue/);
   });
 });

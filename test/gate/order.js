@@ -1,6 +1,6 @@
 import { record, u16, u32, u53, u64, utf8 } from 'sluice';
 
-/** The order of these tests' gates. */
+/** The record of the orders that the gates of these tests admit. */
 export const Order = record({ id: u64, user: u53, sku: u32, quantity: u16, note: utf8(8) });
 
 /** The fields of `Order` that are the request to the stock. */

@@ -113,7 +113,7 @@ describe('a gate whose queue overwrites', () => {
     expect(queue.popMany(9)).toEqual([order(0, { user: 0 })]);
   });
 
-  it('is full only as long as all permits of the queue are out, with a stock', () => {
+  it('is full, with a stock, only while all permits of the queue are taken', () => {
     const all = open(1);
     const permits = Array.from({ length: 16_383 }, () => all.queue.tryReserve(1));
     expect(all.admit(0).outcome).toBe('queue-full');
@@ -121,7 +121,7 @@ describe('a gate whose queue overwrites', () => {
     expect(all.admit(0).outcome).toBe('admitted');
   });
 
-  it.each(pushes)('gives back what an order held that is overwritten past it, by %s', async (_, push) => {
+  it.each(pushes)('gives back what an order held that %s past the gate overwrites', async (_, push) => {
     const all = open(3);
     for (let id = 0; id < 3; id++) all.admit(id);
     await push(all.queue);
@@ -133,7 +133,7 @@ describe('a gate whose queue overwrites', () => {
     expectHeld(all, 0, 1);
   });
 
-  it('gives back what a batch overwrites that is published because its thread lets go of the queue', () => {
+  it('gives back what orders held when a batch overwrites them as its queue object is disposed of', () => {
     const all = open(2);
     for (let id = 0; id < 2; id++) all.admit(id);
     const other = Queue.attach(Order, all.queue.handle);
@@ -183,7 +183,7 @@ describe('a gate whose queue overwrites', () => {
   });
 
   it.each(['gate.consume', 'queue.consume', 'popMany', 'drain'])(
-    'gives back what runs out in the queue, beside what is overwritten: by %s',
+    'gives back what expired orders held, beside overwritten ones: by %s',
     async (by) => {
       const all = open(4, { ttlMs: 10 });
       for (let id = 0; id < 6; id++) all.admit(id);
@@ -203,7 +203,7 @@ describe('a gate whose queue overwrites', () => {
     },
   );
 
-  it('leaves nothing behind when it goes: orders that are overwritten then belong to no gate', () => {
+  it('gives back nothing for orders that are overwritten after it is gone', () => {
     const all = open(2);
     for (let id = 0; id < 2; id++) all.admit(id);
     all.gate[Symbol.dispose]();
@@ -217,7 +217,7 @@ describe('a gate whose queue overwrites', () => {
   });
 
   it.each([1, 7, 100])(
-    'keeps exact totals while threads admit over each other, push past it and are terminated, capacity %i',
+    'keeps exact totals while threads overwrite orders, push past it and are terminated, capacity %i',
     async (capacity) => {
       const queue = Queue.create(Order, { capacity, overflow: 'overwrite', ttlMs: 1 });
       const limiter = Limiter.create({ queueDepth: { max: 100_000 } });

@@ -55,7 +55,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
-  it('are counted again whenever a consumer ends, and none is lost', async () => {
+  it('have each delivery to a handler counted, and none is lost', async () => {
     const all = open(3);
     for (let death = 0; death < 5; death++) await dies(all, 0);
     expect(all.gate.stats()).toMatchObject({ inHand: 3 });
@@ -108,7 +108,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
-  it('come again when the handler had resolved the reservation alone: the order is decided by its hold', async () => {
+  it('come again when the handler had resolved only the reservation: the order is decided by its hold', async () => {
     const { gate, queue, stock } = open(2);
     const other = Gate.attach(Order, gate.handle);
     const consumed = other.consume(({ id }, { reservation }) => {
@@ -147,7 +147,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(seen).toEqual([2, 'confirmed']);
   });
 
-  it('lose their places in flight with the gate itself, and their holds when they run out', async () => {
+  it('lose their places in flight when the gate itself goes, and their units when their holds run out', async () => {
     const all = open(4);
     await dies(all, 1);
     all.gate.admit(order(9));

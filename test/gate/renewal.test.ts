@@ -101,7 +101,7 @@ describe('the hold of an order in hand', () => {
     await consumed;
   });
 
-  it('is not renewed by another thread, nor for a consumer that has ended, until it is handed out again', async () => {
+  it('is not renewed by another gate object, nor for an ended consumer, until it is handed out again', async () => {
     const { clock, queue, stock, gate } = open(2);
     const other = Gate.attach(Order, gate.handle);
     const { holds, consumed } = await inHand(other, 2);

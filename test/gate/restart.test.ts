@@ -67,7 +67,7 @@ describe('after a restart', () => {
   it.each([
     ['sold out', 4],
     ['units are left', 9],
-  ])('what was held is queued again: once, under its reservation, and sold once: %s', async (_, quantity) => {
+  ])('a held order is queued again once, under its reservation, and sold once: %s', async (_, quantity) => {
     const { gate, queue, stock, first } = await restarted({}, { quantity });
     const total = { total: quantity, available: quantity - 4 };
     expect(queue.depth).toBe(0);
@@ -88,7 +88,7 @@ describe('after a restart', () => {
     stock.audit();
   });
 
-  it('what was sold or had ended stays so, and a new order is a new one', async () => {
+  it('orders that were sold or had ended stay so, and a new order is a new one', async () => {
     const { gate, queue } = await restarted();
     expect(gate.admit(order(4))).toMatchObject({ outcome: 'admitted', duplicate: true, state: 'confirmed' });
     expect(gate.admit(order(5))).toMatchObject({ outcome: 'already-ended', state: 'cancelled' });
@@ -105,12 +105,12 @@ describe('after a restart', () => {
     expect([queue.depth, stock.counts(1).available]).toEqual([1, 2]);
   });
 
-  it('what is queued again is held for as long as a new order', async () => {
+  it('an order that is queued again is held for as long as a new order', async () => {
     const { gate, stock, clock, first } = await restarted();
     gate.admit(order(1));
     gate.admit(order(2), { holdMs: 15_000 });
     clock.advance(14_999);
-    expect(stock.expire()).toBe(1); // the third
+    expect(stock.expire()).toBe(1); // order 3
     clock.advance(1);
     expect(stock.expire()).toBe(1);
     expect(stock.confirm(first[0]?.reservation as bigint)).toBe('confirmed');
@@ -130,7 +130,7 @@ describe('after a restart', () => {
     expect(stock.counts(1).reserved).toBe(3);
   });
 
-  it('the limiter is charged once for each, and may refuse', async () => {
+  it('the limiter is charged once for each order that is queued again, and may refuse', async () => {
     const clock = new ManualClock(5);
     const bytes = (await restarted()).stock.snapshot();
     const stock = Stock.restore(bytes, { clock });
@@ -169,7 +169,7 @@ describe('after a restart', () => {
     expect([stock.counts(1).sold, stock.counts(2).sold]).toEqual([2, 5]);
   });
 
-  it('restored again, before or after it was queued again, an order is in no queue again', async () => {
+  it('an order is in no queue again once the ledger is restored again, also if it was queued meanwhile', async () => {
     const { stock, gate } = await restarted();
     gate.admit(order(1));
     const clock = new ManualClock();
@@ -181,7 +181,7 @@ describe('after a restart', () => {
     }
   });
 
-  it('what was reserved directly is no order of a gate', async () => {
+  it('a reservation that was made directly is no order of a gate', async () => {
     const clock = new ManualClock();
     const before = Stock.create({ items: [{ sku: 1, quantity: 5 }], clock });
     before.reserve({ sku: 1, quantity: 1, user: 1, id: 1 });

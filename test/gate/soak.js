@@ -1,4 +1,4 @@
-// Helpers of the threads of the soak test.
+// Helpers of the soak test and of its threads.
 import { record, u32, u53, utf8 } from 'sluice';
 
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
@@ -98,7 +98,10 @@ export class SoakMemory {
   countHandled(id) {
     return Atomics.add(this.handled, id, 1);
   }
-  /** Records a violation (one of `violations`). The id is never 0. @param {number} kind @param {number} id */
+  /**
+   * Records a violation: its kind, which is one of `violations` and so not 0, and the number of the order.
+   * @param {number} kind @param {number} id
+   */
   violate(kind, id) {
     Atomics.store(this.words, words.violation, kind * 2 ** 24 + id);
   }
@@ -112,8 +115,8 @@ export const violations = { undercounted: 1, decidedTwice: 2, admittedTwice: 3, 
 export const handlerTimeoutMs = 400;
 
 /**
- * Changes a reservation at random, through the stock, while its order is queued or in hand. The units that it asks for
- * may be gone.
+ * Changes a reservation at random, through the stock, while its order is queued or in hand. The units that the change
+ * asks for may be gone.
  * @param {Shop} shop
  * @param {import('sluice').Stock} stock
  * @param {import('../seeded-random.js').SeededRandom} random
@@ -162,7 +165,8 @@ export function handler(shop, memory, random, sleep, stock) {
     const way = random.below(10);
     if (way < 2) throw new Error('declined');
     if (way > 4) return undefined;
-    // After the hold has run out, its place in the table may be used again: the reservation is then unknown.
+    // After the hold has run out, the reservation's place in the table may be used again: the reservation is then
+    // unknown.
     const expected = [way === 3 ? 'cancelled' : 'confirmed', 'expired', 'unknown'];
     // The clerks, or this handler, may have sold or put back all units.
     if (isWorkedOn(id) || isClerks(id)) expected.push('already-confirmed', 'already-cancelled');

@@ -28,7 +28,7 @@ class Books {
   readonly soldTo = new Map<string, number>();
   readonly problems: string[] = [];
   readonly ends = { confirmed: 0, returned: 0, cancelled: 0, expired: 0, reversed: 0 };
-  /** Units, by item. */
+  /** The total units of each item. */
   readonly totals = new Map<number | string, number>();
   readonly #reservations = new Set<bigint>();
   /** Units bought by a reservation and not returned by it, by reservation and item. */
@@ -115,7 +115,7 @@ class Operator {
     for (const each of skus) this.#told(each, stock.counts(each));
   }
 
-  /** Opens the closed item, and sets each limit per user to its value at the end. */
+  /** Reopens the closed item, if there is one, and sets each limit per user to its value at the end. */
   end(): void {
     if (this.#closed !== undefined) this.stock.reopenItem(this.#closed);
     for (const sku of this.shop.skus) this.stock.changeItem(sku, { perUser });

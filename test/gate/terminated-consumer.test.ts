@@ -37,7 +37,7 @@ describe('a gate whose consumer goes', () => {
     first[Symbol.dispose]();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
     const next = Gate.create({ queue, stock, fields });
-    stock.reserve({ sku: 1, quantity: 1 }); // it gets the number of the first stock's reservation
+    stock.reserve({ sku: 1, quantity: 1 }); // this reservation gets the bigint of the first stock's
     queue.close();
     const reservations: Array<bigint | undefined> = [];
     await next.consume((_, hold) => reservations.push(hold.reservation));

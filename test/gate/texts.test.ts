@@ -40,7 +40,7 @@ describe('text fields of a gate', () => {
     stock.audit();
   });
 
-  it('may have as many bytes as the ledger takes, not characters', () => {
+  it('may have as many bytes (not characters) as the ledger takes', () => {
     const { gate, stock } = open();
     const most = { sku: 'é'.repeat(16), user: `${'€'.repeat(21)}x`, id: `${'€'.repeat(85)}x` };
     expect(gate.admit(order(most))).toMatchObject({ outcome: 'admitted', duplicate: false });
@@ -57,7 +57,7 @@ describe('text fields of a gate', () => {
     ['user', 'u'.repeat(65), 64],
     ['id', 'i'.repeat(257), 256],
     ['user', '€'.repeat(22), 64],
-  ])('refuse a %s that the ledger does not take, by name: %j', (field, value, max) => {
+  ])('refuse a %s that the ledger does not take, and the error names the field: %j', (field, value, max) => {
     const { gate, stock, queue } = open();
     const error = thrown(() => gate.admit(order({ [field]: value })));
     expectError(error, 'ERR_SLUICE_FIELD', RangeError);
@@ -67,7 +67,7 @@ describe('text fields of a gate', () => {
     expect(gate.admit(order())).toMatchObject({ outcome: 'admitted' });
   });
 
-  it('stand beside whole numbers, and a cart needs no sku', () => {
+  it('may be used beside whole numbers, and a cart needs no sku', () => {
     const { gate, stock } = open({ user: 'n', id: 'id' });
     const lines = [
       { sku: 'blue shirt', quantity: 1 },

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { Order, order } from '../order.js';
 
-/** Keeps the gates: a collected gate would free its places in its parts. @type {unknown[]} */
+/** Keeps the gates: a collected gate would free its thread slots in its parts. @type {unknown[]} */
 const kept = [];
 
 parentPort?.on('message', () => {

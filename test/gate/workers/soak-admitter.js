@@ -21,7 +21,7 @@ const again = [
   'item-closed',
 ];
 
-// There is no top-level await: Node.js 20 aborts if a thread is terminated just when such a module begins.
+// There is no top-level await: Node.js 20 aborts if a thread is terminated just when a module with one begins.
 async function admit() {
   let id = memory.nextId();
   while (!memory.stopped) {

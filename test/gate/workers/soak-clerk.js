@@ -1,4 +1,5 @@
-// Works on reservations whose orders are queued or in hand, and returns bought units, until it is terminated.
+// Works on reservations whose orders are queued or in hand, and returns bought units, until it is stopped or
+// terminated.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';

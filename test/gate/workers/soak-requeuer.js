@@ -1,4 +1,5 @@
-// Admits the held orders of a restored ledger again, until it is terminated.
+// Admits the held orders of a restored ledger again and again, in random order, until it is terminated or has made
+// 1,000 calls for each order.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
