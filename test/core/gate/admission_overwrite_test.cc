@@ -95,7 +95,8 @@ TEST_CASE("an order that is refused, or was admitted before, overwrites nothing"
   CHECK(gate.queue.permits() == 0);
 }
 
-// Remembers orders that are dropped while the lock `front` is held, and gives them back when it is free.
+// Remembers orders that are dropped while the lock `front` is held, and gives back what they held once the lock is
+// free.
 struct Carried {
   Carried(Overwriting& gate, const Admission::Parts& parts) : gate(gate), parts(parts) {}
   auto drop() {
@@ -136,7 +137,8 @@ TEST_CASE("threads that admit, push past the gate, consume and audit lose no hol
           AdmittedOrder overwritten;
           const Outcome outcome = gate.admit(parts, {1, 1, 0, 0}, overwritten).outcome;
           if (outcome == Outcome::kAdmitted) admitted.fetch_add(1);
-          if (outcome != Outcome::kAdmitted && overwritten.admitted()) FAIL_CHECK("overwritten for nothing");
+          if (outcome != Outcome::kAdmitted && overwritten.admitted())
+            FAIL_CHECK("a refused order has overwritten one");
           if (!overwritten.admitted()) continue;
           if (!gate.limiter.release(*parts.limiter_slot, 1)) FAIL_CHECK("released twice");
           given_back.fetch_add(1);

@@ -112,7 +112,7 @@ TEST_CASE("the time of any amount is the first nanosecond at which it has accrue
     CAPTURE(rate);
     const TokenRate tokens = TokenRate::per_second(rate);
     CHECK(tokens.time_of(0) == 0);
-    // At low rates so many units accrue only after kLatest, or after more nanoseconds than 64 bits can hold.
+    // At low rates `most` units accrue only after kLatest, or after more nanoseconds than 64 bits can hold.
     const std::uint64_t most = tokens.units(1ULL << 33);
     CHECK((tokens.time_of(most) == kLatest) == (tokens.accrued(kLatest - 1) < most));
     for (std::uint64_t i = 0; i < repetitions(2'000); ++i) {

@@ -104,8 +104,8 @@ struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
   void before() { model.add(2); }
   void thread(unsigned index) {
     if (index == 0) {
-      require(model.items.set_backorder(model.item(), 3, false) == LevelSet::kDone, "it fits");
-      require(model.items.set_backorder(model.item(), 1, true) == LevelSet::kDone, "it fits");
+      require(model.items.set_backorder(model.item(), 3, false) == LevelSet::kDone, "the cap can be set");
+      require(model.items.set_backorder(model.item(), 1, true) == LevelSet::kDone, "the cap can be set");
       return;
     }
     for (int i = 0; i < 2; ++i) {
@@ -165,7 +165,8 @@ struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
   }
   void after() {
     const StockCounts counts = model.items.counts(model.item());
-    require(counts.total == 0 && counts.available == 0 && counts.backordered == 0, "all is as before");
+    require(counts.total == 0 && counts.available == 0 && counts.backordered == 0,
+            "the counts are as before");
   }
 };
 
@@ -210,7 +211,7 @@ struct SameUser : rl::test_suite<SameUser, 2> {
   }
   void after() {
     require(added.load(std::memory_order_relaxed) == 1, "a double click passes once");
-    require(model.users.used() == 1 && model.count(1) == 1, "and is counted once");
+    require(model.users.used() == 1 && model.count(1) == 1, "the double click is counted once");
   }
 };
 
@@ -251,14 +252,14 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
       const std::uint64_t user = 1 + (index + i) % 2;
       const auto mine = model.add(user, units(user), 2 * units(user));
       if (mine.result != UserModel::Table::Add::kAdded) continue;
-      require(model.users.entry_of(UserModel::hashed(user), 0) == mine.entry, "one has one's own place");
+      require(model.users.entry_of(UserModel::hashed(user), 0) == mine.entry, "the user finds its own entry");
       model.users.put_back(mine.entry, units(user));
     }
   }
   void after() {
-    require(model.users.used() == 0, "all have left");
+    require(model.users.used() == 0, "no entry is in use");
     for (std::uint32_t entry = 0; entry < model.users.size(); ++entry) {
-      require(model.users.count_of(entry) == 0, "nothing is left");
+      require(model.users.count_of(entry) == 0, "no entry counts a unit");
     }
   }
 };
@@ -283,16 +284,16 @@ struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
     for (int i = 0; i < 3; ++i) {
       const std::uint32_t slot = list.take();
       if (slot == kNoSlot) continue;
-      require(slot < kSlots, "it is a slot");
+      require(slot < kSlots, "the list has this slot");
       uses[slot](info(Site::current())) = uses[slot](info(Site::current())) + 1;
       list.put(slot);
     }
   }
   void after() {
-    require(list.size() == kSlots, "all are back");
+    require(list.size() == kSlots, "all slots are free again");
     std::uint32_t seen = 0;
     list.for_each([&](std::uint32_t slot) { seen |= 1U << slot; });
-    require(seen == (1U << kSlots) - 1, "each of them once");
+    require(seen == (1U << kSlots) - 1, "each slot is free once");
   }
 
   static typename List::Control* control() {

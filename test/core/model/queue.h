@@ -123,7 +123,7 @@ class Arrivals {
 
   void expect(std::uint64_t value) {
     const std::uint64_t producer = value / 16;
-    require(producer < kProducers, "a record is what some producer wrote");
+    require(producer < kProducers, "each record was made by a producer");
     require(value % 16 == next_[producer],
             "each producer's records arrive in its order, none missing or twice");
     ++next_[producer];

@@ -87,7 +87,7 @@ struct UserEnds : rl::test_suite<UserEnds, 3> {
  private:
   void use_and_end() {
     const Site here = Site::current();
-    require(model.tags.begin(), "there was no user");
+    require(model.tags.begin(), "the tags had no user");
     returns(info(here)).store(0);
     model.put(0, 3);
     model.put(1, 5);

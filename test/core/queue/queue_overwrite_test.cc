@@ -129,7 +129,7 @@ TEST_CASE(
                          PushResult::kPushed) {
             FAIL_CHECK("a push was refused");
           }
-          if (told[thread].size() > before + 1) FAIL_CHECK("a push has dropped more than one");
+          if (told[thread].size() > before + 1) FAIL_CHECK("a push has dropped more than one record");
         }
         pushing.fetch_sub(1);
         return;

@@ -253,7 +253,7 @@ TEST_CASE("an owner that dies as the only waiter leaves the lane open") {
   Full full(8, 1, 2);
   full.wait_to_push(10, 1, 1);
   full.wait_to_push(11, 1, 1);
-  full.queue.abandon(1, [](std::uint32_t, std::uint32_t) { FAIL("it had got nothing"); });
+  full.queue.abandon(1, [](std::uint32_t, std::uint32_t) { FAIL("the owner had no permits"); });
   full.check_nothing_left(8);
 }
 

@@ -309,7 +309,7 @@ TEST_CASE("callers get numbers, and results in a buffer whose length bounds ever
   CHECK(calls.resolve(true, 0, 0) == static_cast<std::int32_t>(ResolveResult::kAlreadyConfirmed));
   thread.queue.give_lease();
 
-  // Calls with a buffer that has room for one order, and with one that has room for none.
+  // The buffer of `one` has room for one order, and the buffer of `none` has no room.
   const GateCalls one(thread.session, Words(bytes.first(GateStaging::kTaken + GateStaging::kTakenBytes)));
   CHECK(one.take(8, true) == 1);
   const GateCalls none(thread.session, Words(bytes.first(8)));

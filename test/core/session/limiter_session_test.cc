@@ -243,7 +243,7 @@ TEST_CASE("limits out of range change nothing") {
   auto session = limiter.attach();
   const auto refuses = [&](auto&& change) {
     LimiterChanges changes = unchanged();
-    changes.burst = 20;  // 20 alone would be in range
+    changes.burst = 20;  // a burst of 20 alone would be in range
     change(changes);
     return !session->configure(changes) && session->limits().bucket.burst == 10;
   };
