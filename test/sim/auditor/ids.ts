@@ -85,7 +85,7 @@ export class IdMemory {
 
   /**
    * Returns the ids that a restored ledger remembers, with room for `capacity` ids. The queue of a gate is not
-   * restored, so the orders of these ids are in no queue.
+   * restored, so orders that a gate admitted are then in no queue.
    */
   restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);

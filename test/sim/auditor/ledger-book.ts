@@ -1,4 +1,5 @@
-// The items of a stock ledger and their counts, in maps and lists. All times in nanoseconds.
+// The items of a stock ledger and their counts, in maps and lists. Times are in nanoseconds, unless their names end in
+// Ms.
 
 import type { StockCounts } from 'sluice';
 import { type Group, type Line, type Movement, type NewItem, pair, type Sku } from './cart.js';

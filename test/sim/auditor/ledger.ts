@@ -1,4 +1,4 @@
-// The model of a stock ledger, in maps and lists. All times are in nanoseconds.
+// The model of a stock ledger, in maps and lists. Times are in nanoseconds, unless their names end in Ms.
 
 import { type Answer, bodyOf, type Line, pair, type Sku, summed, type Who } from './cart.js';
 import {
