@@ -17,7 +17,7 @@ function sale(orders: number, holdMs: number) {
   return { queue, stock, gate };
 }
 
-/** Counts the handled orders that could not be confirmed while `act` ran. */
+/** Returns how many handled orders could not be confirmed while `act` ran. */
 async function unconfirmed(act: () => Promise<unknown>): Promise<number> {
   let count = 0;
   const listener = (): void => void count++;

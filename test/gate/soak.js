@@ -72,7 +72,10 @@ export const isClerks = (id) => id % 4 === 3;
 /** Whether the order's handler works on the reservation through the stock. @param {number} id */
 const isWorkedOn = (id) => id % 4 === 2;
 
-/** Indexes of the words in the shared memory. After the words, one byte for each id counts how often it was handled. */
+/**
+ * Indexes of the words in the shared memory. After the words, one byte for each order counts how often the order was
+ * handled.
+ */
 const words = { stop: 0, nextId: 1, violation: 2, handled: 16 };
 
 export class SoakMemory {

@@ -24,7 +24,7 @@ function unmix(mixed: bigint): bigint {
 const openHash = (number: bigint) => mix2(1n, number);
 const numberWith = (hash: bigint) => word(unmix(hash) - mix(1n) - golden);
 
-const buckets = 8_192n; // buckets of ids, with the default of 65,536 ids
+const buckets = 8_192n; // the homes of ids, with the default of 65,536 ids
 const neighbour = (id: bigint, i: number) => numberWith((openHash(id) % buckets) + BigInt(i) * buckets);
 
 describe('keys that a client chooses', () => {
