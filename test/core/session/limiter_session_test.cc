@@ -133,8 +133,7 @@ TEST_CASE("a session that ends leaves no waiter, served or not, and no charge") 
   CHECK(limiter.in_flight() == 0);
 }
 
-TEST_CASE(
-    "a hopeless wait is refused, one that its caller leaves is forgotten, one whose time comes is served") {
+TEST_CASE("a hopeless wait is refused, one that is given up is forgotten, one whose time comes is served") {
   TestLimiter limiter(window_of(1));
   auto session = limiter.attach();
   REQUIRE(takes(*session, 1));
