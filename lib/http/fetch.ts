@@ -4,7 +4,7 @@ import type { Context as InstalledContext } from 'hono';
 import { bare, optionError } from '../input/index.js';
 import { checkedResponse, finished, outgoingOf, withEach } from './fetch-answer.js';
 import type { Installed } from './messages.js';
-import { hasGone, whenGone } from './node-reader.js';
+import { hasGone, hasLeft, whenGone } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { isPromise, type MaybePromise } from './promises.js';
 import type { RateLimit } from './rate-limits.js';
@@ -262,6 +262,10 @@ function reader(
     response: own.response,
     address: () => '',
     header: (name) => request.headers.get(name) ?? '',
+    hasLeft: () => {
+      const outgoing = outgoingOf(env);
+      return outgoing === undefined ? request.signal.aborted : hasLeft(outgoing);
+    },
     isGone: () => {
       const outgoing = outgoingOf(env);
       return outgoing === undefined ? request.signal.aborted : hasGone(outgoing);

@@ -65,6 +65,10 @@ export class NodeReader<Request> implements Reader {
     return this.#exchange.response;
   }
 
+  hasLeft(): boolean {
+    return hasLeft(this.#exchange.rawResponse);
+  }
+
   isGone(): boolean {
     return hasGone(this.#exchange.rawResponse);
   }
@@ -76,7 +80,12 @@ export class NodeReader<Request> implements Reader {
 
 /** Whether the request can no longer be answered: the client has disconnected, or the response has begun. */
 export function hasGone(response: HttpResponse): boolean {
-  return response.headersSent || response.writableEnded || response.destroyed || socketOf(response).destroyed;
+  return response.headersSent || response.writableEnded || hasLeft(response);
+}
+
+/** As `Reader.hasLeft`. */
+export function hasLeft(response: HttpResponse): boolean {
+  return response.destroyed || socketOf(response).destroyed;
 }
 
 /** As `Reader.whenGone`. */

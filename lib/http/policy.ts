@@ -165,7 +165,9 @@ export class Policy<Request> {
     try {
       const question = this.#asking.ask(request, read);
       if (isPromise(question)) return this.#afterAsking(question, request, read);
-      return question === undefined ? undefined : this.#answer(question, request, read);
+      if (question === undefined) return undefined;
+      // Middleware before this one may have been at work while the client left.
+      return read.hasLeft() ? { refusal: gone } : this.#answer(question, request, read);
     } catch (error) {
       throw errorOf(this.where, error);
     }

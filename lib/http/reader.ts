@@ -15,6 +15,8 @@ export interface Reader {
   rateLimits(): RateLimit[];
   /** Returns the framework's response object, for functions among the options. */
   response(): unknown;
+  /** Whether the client has disconnected. */
+  hasLeft(): boolean;
   /** Whether the request can no longer be answered: the client has disconnected, or the answer has begun. */
   isGone(): boolean;
   /** Calls `gone` at most once, when the client disconnects. Returns a function that cancels the call. */

@@ -242,6 +242,9 @@ export class AcquireWaits {
         const refusal = denied(this.#words[words.tier] as number, this.#words[words.retryAfter] as number);
         this.#forget(waiter);
         waiter.settle(refusal);
+      } else if (this.#native.followsQueue && !this.#native.manualClock) {
+        // Those who were served just now have pushed nothing yet, so the queue's depth is not to be trusted.
+        this.#tendIn(waiter.ofKey, this.#pollMs);
       } else {
         this.#tend(waiter.ofKey);
       }
@@ -257,9 +260,13 @@ export class AcquireWaits {
     if (first === undefined) return;
     this.#native.tend(first.index);
     if (this.#native.manualClock) return;
-    clearTimeout(waiters.timer);
     const ms = this.#words[words.retryAfter] as number;
-    const due = Math.min(ms, this.#pollMs);
+    this.#tendIn(waiters, Math.min(ms, this.#pollMs));
+  }
+
+  /** Has #tend() called again in `due` milliseconds, in place of the time set before. */
+  #tendIn(waiters: KeyWaiters, due: number): void {
+    clearTimeout(waiters.timer);
     if (due === Infinity) return; // the thread that gives capacity back rings the bell
     waiters.timer = setTimeout(
       () => {

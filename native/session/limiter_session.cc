@@ -72,11 +72,12 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
 
 void LimiterSession::end() noexcept {
   // Ends all waits of this session, also those whose outcome the thread could not learn before it was stopped.
+  std::uint64_t depth = queue_depth();
   for (std::uint32_t next = 0; has_waited_ && next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
     const LimiterWaiters::Passed passed =
-        waiters_.abandon({*slot_, clock_, queue_depth(), woken}, clock_.now(), owner_, next);
-    wake(woken, given(passed.key));
+        waiters_.abandon({*slot_, clock_, depth, woken}, clock_.now(), owner_, next);
+    wake(woken, given(passed.key), depth);
     next = passed.next;
   }
   // The decisions in `held_` belong to this session, so no other thread will release them.
@@ -103,29 +104,23 @@ bool LimiterSession::configure(const LimiterChanges& changes) {
   return true;
 }
 
-template <class Act>
-void LimiterSession::serve(Act&& act) noexcept {
+void LimiterSession::serve_waiters(const Key* key, std::uint64_t& depth) noexcept {
   for (bool more = true; more;) {
     LimiterWaiters::Woken woken;
-    act(LimiterWaiters::Asking{*slot_, clock_, queue_depth(), woken}, clock_.now());
+    waiters_.given_back({*slot_, clock_, depth, woken}, clock_.now(), key);
     more = woken.full();
     wake(woken);
   }
 }
 
-void LimiterSession::serve_waiters(const Key* key) noexcept {
-  serve([this, key](const LimiterWaiters::Asking& asking, std::uint64_t now) {
-    waiters_.given_back(asking, now, key);
-  });
-}
-
 LimiterSession::Joined LimiterSession::acquire(std::uint64_t cost, std::uint64_t patience,
                                                const Key* key) noexcept {
   LimiterWaiters::Woken woken;
+  std::uint64_t depth = queue_depth();
   const std::uint64_t now = clock_.now();
   const LimiterWaiters::Joined joined =
-      waiters_.join({*slot_, clock_, queue_depth(), woken}, now, {cost, patience, owner_, key});
-  wake(woken, key);
+      waiters_.join({*slot_, clock_, depth, woken}, now, {cost, patience, owner_, key});
+  wake(woken, key, depth);
   const bool waits = joined.waiter != LimiterWaiters::kNone;
   has_waited_ = has_waited_ || waits;
   return {joined.decision, joined.waiter, joined.wait, waits || keep(joined.decision, cost, key), now};
@@ -133,9 +128,10 @@ LimiterSession::Joined LimiterSession::acquire(std::uint64_t cost, std::uint64_t
 
 LimiterSession::Tended LimiterSession::tend(std::uint32_t waiter) noexcept {
   LimiterWaiters::Woken woken;
+  std::uint64_t depth = queue_depth();
   const std::uint64_t now = clock_.now();
-  const LimiterWaiters::Tended tended = waiters_.tend({*slot_, clock_, queue_depth(), woken}, now, waiter);
-  wake(woken, given(tended.key));
+  const LimiterWaiters::Tended tended = waiters_.tend({*slot_, clock_, depth, woken}, now, waiter);
+  wake(woken, given(tended.key), depth);
   return {tended, now};
 }
 
@@ -150,24 +146,26 @@ LimiterSession::Told LimiterSession::told() noexcept {
 
 void LimiterSession::leave(std::uint32_t waiter) noexcept {
   LimiterWaiters::Woken woken;
-  const Key key = waiters_.leave({*slot_, clock_, queue_depth(), woken}, clock_.now(), waiter);
-  wake(woken, given(key));
+  std::uint64_t depth = queue_depth();
+  const Key key = waiters_.leave({*slot_, clock_, depth, woken}, clock_.now(), waiter);
+  wake(woken, given(key), depth);
 }
 
 void LimiterSession::review() noexcept {
+  std::uint64_t depth = queue_depth();
   for (std::uint32_t next = 0; next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
-    const LimiterWaiters::Passed passed =
-        waiters_.review({*slot_, clock_, queue_depth(), woken}, clock_.now(), next);
-    wake(woken, given(passed.key));
+    const LimiterWaiters::Passed passed = waiters_.review({*slot_, clock_, depth, woken}, clock_.now(), next);
+    wake(woken, given(passed.key), depth);
     next = passed.next;
   }
 }
 
 void LimiterSession::review(const Key* key) noexcept {
   LimiterWaiters::Woken woken;
-  waiters_.review_of({*slot_, clock_, queue_depth(), woken}, clock_.now(), key);
-  wake(woken, key);
+  std::uint64_t depth = queue_depth();
+  waiters_.review_of({*slot_, clock_, depth, woken}, clock_.now(), key);
+  wake(woken, key, depth);
 }
 
 void LimiterSession::wake(const LimiterWaiters::Woken& woken) noexcept {
@@ -180,9 +178,9 @@ void LimiterSession::wake(const LimiterWaiters::Woken& woken) noexcept {
   }
 }
 
-void LimiterSession::wake(const LimiterWaiters::Woken& woken, const Key* key) noexcept {
+void LimiterSession::wake(const LimiterWaiters::Woken& woken, const Key* key, std::uint64_t& depth) noexcept {
   wake(woken);
-  if (woken.full()) given_back(key);
+  if (woken.full()) serve_waiters(key, depth);
 }
 
 }  // namespace sluice

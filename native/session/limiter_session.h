@@ -170,7 +170,9 @@ class LimiterSession {
 
   // Serves the waiters for `key`, after something was given back to its state.
   void given_back(const Key* key) noexcept {
-    if (config().waiting_max != 0) serve_waiters(key);
+    if (config().waiting_max == 0) return;
+    std::uint64_t depth = queue_depth();
+    serve_waiters(key, depth);
   }
 
  private:
@@ -190,17 +192,15 @@ class LimiterSession {
     return !holds_depth() || cost == 0 || held_.add(key, cost);
   }
   void undo(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept;
-  void serve_waiters(const Key* key) noexcept;
+  // `depth`: see LimiterWaiting::Asking.
+  void serve_waiters(const Key* key, std::uint64_t& depth) noexcept;
   // Reviews all waiters, after the limits have changed: see LimiterWaiters::review().
   void review() noexcept;
   // Reviews the waiters of one key, after it was blocked or its block was ended. nullptr: the limiter has no keys.
   void review(const Key* key) noexcept;
 
-  // Calls act(asking, now) until no more waiters can be served, and rings the bells of the owners of those that were.
-  template <class Act>
-  void serve(Act&& act) noexcept;
   // Rings the bells of the owners in `woken`. If `woken` is full, serves further waiters for `key`.
-  void wake(const LimiterWaiters::Woken& woken, const Key* key) noexcept;
+  void wake(const LimiterWaiters::Woken& woken, const Key* key, std::uint64_t& depth) noexcept;
   // Rings the bells of the owners in `woken`, and of owners for which there was no place in it.
   void wake(const LimiterWaiters::Woken& woken) noexcept;
 

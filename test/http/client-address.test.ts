@@ -190,9 +190,11 @@ describe('a server on a unix socket', () => {
     const limiter = one();
     const limited = limit({ limiter, trustedProxies: ['loopback', '127.0.0.1'] });
     const passed: unknown[] = [];
+    const addresses: string[] = [];
     const server = createServer((incoming, response) => {
       // The peer has no address any more, so its X-Forwarded-For is not believed.
       incoming.socket.destroy();
+      addresses.push(clientAddress(incoming, () => true));
       limited(incoming, response, () => passed.push(incoming.headers['x-forwarded-for']));
     });
     const port = await listenAt(server, { host: '127.0.0.1' });
@@ -202,7 +204,10 @@ describe('a server on a unix socket', () => {
       client.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${forwarded}\r\n\r\n`);
       await once(client, 'close');
     }
-    expect(passed).toEqual(['1.1.1.1']);
+    expect(addresses).toEqual(['', '']);
+    // A client that has left is not decided about.
+    expect(passed).toEqual([]);
+    expect(limiter.stats().allowed).toBe(0);
   });
 
   it('does not take a connection that was reset before it was looked at for a proxy', () => {

@@ -133,6 +133,28 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(handled).toBe(1);
   });
 
+  it('charges nothing if the client left while earlier middleware was at work, and does not handle its request', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 50 }, ...bucket(5), keys: { max: 10 } });
+    const controller = new AbortController();
+    let leaves = true;
+    const middleware: SharedOptions = {
+      skip: async (subject) => {
+        if (!leaves) return true;
+        leaves = false;
+        controller.abort();
+        await clientGone(subject);
+        return true;
+      },
+    };
+    const running = await serve(middleware, { limiter, key: () => 'ann' });
+    expect(await status(running, { signal: controller.signal }).catch(() => 0)).toBe(0);
+    expect(await status(running)).toBe(200);
+    await until(() => limiter.stats().inFlight === 0);
+    expect(limiter.stats().allowed).toBe(1);
+    expect(limiter.peek({ key: 'ann' }).remaining).toBe(4);
+    expect(handled).toBe(1);
+  });
+
   it('limits by the limiter that a function chooses, and not at all without one', async () => {
     const large = Limiter.create(bucket(2));
     const small = Limiter.create(bucket(1));

@@ -103,7 +103,7 @@ describe('the list', () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 9 }, clock: new ManualClock() });
     const middleware = limit({ limiter, headers: false });
     const request = Object.assign(Object.create(null), { socket: {}, headers: {}, rateLimit: { limit: 1 } });
-    const response = { getHeader: () => undefined, req: request, once: () => response, destroyed: true };
+    const response = { getHeader: () => undefined, req: request, once: () => response };
     const polluted: unknown[] = [];
     Object.defineProperty(Object.prototype, 'rateLimit', { value: polluted, configurable: true });
     try {

@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { type Decision, Limiter, ManualClock } from 'sluice';
+import { type Decision, Limiter, ManualClock, Queue, record, u32 } from 'sluice';
 import { describe, expect, it, vi } from 'vitest';
 import { nativeLimiter } from '../../dist/limiter/index.js';
 import { mistyped } from '../mistyped.js';
@@ -96,6 +96,32 @@ describe('many waiters', () => {
     await Promise.all(waits);
     expect(served).toEqual(ascending(5_000));
     expect(calls.calls).toBeLessThan(5 * 5_000);
+  });
+
+  it('of a depth that follows a queue are served as far as the queue has room for what they will push', async () => {
+    const Row = record({ number: u32 });
+    const queue = Queue.create(Row, { capacity: 1_000 });
+    const limiter = Limiter.create({ queueDepth: { max: 100, queue } });
+    for (let number = 0; number < 100; number++) queue.tryPush({ number });
+    let served = 0;
+    const waits = Array.from({ length: 300 }, async (_, number) => {
+      await limiter.acquire();
+      served++;
+      queue.tryPush({ number });
+    });
+    expect(limiter.stats().waiting).toBe(300);
+    for (const [popped, until] of [
+      [1, 1],
+      [100, 101],
+      [30, 131],
+    ] as const) {
+      queue.popMany(popped);
+      await vi.waitFor(() => expect(served).toBe(until));
+      await delay(20); // further looks at the queue, which come every 5 ms, serve nobody
+      expect([served, queue.depth]).toEqual([until, 100]);
+    }
+    limiter[Symbol.dispose]();
+    await Promise.allSettled(waits);
   });
 
   it('of several objects of one thread are each settled by their own object', async () => {

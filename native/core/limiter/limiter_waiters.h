@@ -284,6 +284,7 @@ class LimiterWaiters : public LimiterWaiting {
       decision.would_refuse = front.refusal.tier;
       Limiter::count(asking.slot, decision, front.cost, front.keyed && tiers.holds_depth());
       lists_.notify(front, asking.woken);
+      asking.queue_depth += front.cost;
       served = true;
     }
     if (served) notify_front(line, asking);

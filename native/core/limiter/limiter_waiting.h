@@ -46,7 +46,9 @@ struct LimiterWaiting {
   struct Asking {
     ThreadSlot& slot;  // of the calling thread
     const Clock& clock;
-    std::uint64_t queue_depth;
+    // The depth of the queue that the depth tier follows. Each waiter that is served adds its cost, because what the
+    // waiter will push is not in the queue yet.
+    std::uint64_t& queue_depth;
     Woken& woken;
   };
 

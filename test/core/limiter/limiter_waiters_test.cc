@@ -56,7 +56,8 @@ TEST_CASE("waiters are served in order, and a waiter that leaves lets the next o
   Lined lined(depth_of(2, 0), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner owners[4]{{1}, {2}, {3}, {4}};
   const auto join = [&](std::uint64_t cost, LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, {cost, kNever, owner, nullptr});
@@ -89,7 +90,8 @@ TEST_CASE(
   Lined lined(depth_of(1, 0), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner owner{1};
   const auto join = [&] { return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}); };
   REQUIRE(join().waiter == LimiterWaiters::kNone);
@@ -108,12 +110,39 @@ TEST_CASE(
   CHECK(lined.limiter.in_flight() == 1);
 }
 
+TEST_CASE("a depth that follows a queue serves no more waiters than the queue has room for") {
+  LimiterConfig config = depth_of(100, 0);
+  config.depth_of_queue = true;
+  constexpr std::uint32_t kWaiting = 300;
+  Lined lined(config, kWaiting);
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
+  LimiterWaiters::Owner owner{1};
+  const auto asking_at = [&](std::uint64_t& depth, LimiterWaiters::Woken& woken) {
+    return LimiterWaiters::Asking{*thread, lined.clock, depth, woken};
+  };
+  std::uint64_t full = 100;
+  for (std::uint32_t i = 0; i < kWaiting; ++i) {
+    LimiterWaiters::Woken woken;
+    lined.line.join(asking_at(full, woken), kEpoch, {1, kNever, owner, nullptr});
+  }
+  REQUIRE(lined.line.waiting() == kWaiting);
+  std::uint64_t depth = 0;
+  for (bool more = true; more;) {
+    LimiterWaiters::Woken woken;
+    lined.line.given_back(asking_at(depth, woken), kEpoch, nullptr);
+    more = woken.full();
+  }
+  CHECK(depth == 100);
+  CHECK(lined.line.waiting() == kWaiting - 100);
+}
+
 TEST_CASE("a review walks over a waiting line once, however many have expired behind those that stay") {
   constexpr std::uint32_t kPatient = 200, kLate = 300;
   Lined lined(depth_of(1, 0), kPatient + kLate);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner owners[2]{{1}, {2}};
   const auto join = [&](std::uint64_t patience, LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, {1, patience, owner, nullptr});
@@ -142,7 +171,8 @@ TEST_CASE("when the limits are no longer enforced, every waiter is served, and o
   Lined lined(config, 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner owner{1};
   const auto join = [&](std::uint64_t patience) {
     return lined.line.join(asking, kEpoch, {1, patience, owner, nullptr});
@@ -182,7 +212,8 @@ TEST_CASE("told() for one owner takes no step through the entries of another") {
   Lined lined(depth_of(kOthers + kOwn, 0), kOthers + kOwn);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner other{1}, own{2};
   REQUIRE(lined.line.join(asking, kEpoch, {kOthers + kOwn, kNever, own, nullptr}).waiter ==
           LimiterWaiters::kNone);
@@ -222,7 +253,8 @@ TEST_CASE(
   Lined lined(depth_of(1, 0), 2);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   LimiterWaiters::Owner first{1}, stays{2};
   const auto join = [&](LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}).waiter;
@@ -253,7 +285,8 @@ TEST_CASE(
   Lined lined(depth_of(1, 8), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   const auto key = [&](std::uint64_t number) {
     return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
   };
@@ -280,7 +313,8 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
   Lined lined(depth_of(1, 8), 128);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
-  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
   const auto key = [&](std::uint64_t number) {
     return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
   };
@@ -324,7 +358,8 @@ TEST_CASE("when threads wait, leave and release, every waiter is served and noth
       LimiterWaiters::Owner owner{index + 1};
       for (int i = 0; i < 200; ++i) {
         LimiterWaiters::Woken woken;
-        const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+        std::uint64_t depth = 0;
+        const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
         const std::uint64_t number = random.below(2);
         const Key chosen = lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
         const Key* key = keyed ? &chosen : nullptr;
