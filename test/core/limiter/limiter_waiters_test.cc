@@ -165,9 +165,8 @@ TEST_CASE("a review walks over a waiting line once, however many have expired be
 
 TEST_CASE("when the limits are no longer enforced, every waiter is served, and only depth is charged") {
   LimiterConfig config = depth_of(1, 0);
-  config.has_bucket = true;
-  config.bucket.burst = 3;
-  config.bucket.rate = TokenRate::per_second(1);
+  config.window_count = 1;
+  config.windows[0].sliding = {5, 1'000 * kSecond, 1};
   Lined lined(config, 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -189,9 +188,10 @@ TEST_CASE("when the limits are no longer enforced, every waiter is served, and o
   CHECK(lined.limiter.in_flight() == 4);
   CHECK(sum(Limiter::kDryRefusals) == 3);
   CHECK(sum(Limiter::kByQueueDepth) == 3);
-  const std::uint64_t left = lined.limiter.rooms(*thread, kEpoch, 0).bucket.left;
-  lined.line.leave(asking, kEpoch, second.waiter);  // its owner has not read that it was served
-  CHECK(lined.limiter.rooms(*thread, kEpoch, 0).bucket.left == left);
+  const auto left = [&] { return lined.limiter.rooms(*thread, kEpoch + 2 * kSecond, 0).windows[0].left; };
+  CHECK(left() == 4);
+  lined.line.leave(asking, kEpoch + 2 * kSecond, second.waiter);  // its owner has not read that it was served
+  CHECK(left() == 4);
   CHECK(lined.limiter.in_flight() == 3);
   CHECK(sum(Limiter::kDryRefusals) == 2);
   CHECK(sum(Limiter::kByQueueDepth) == 2);
@@ -203,6 +203,31 @@ TEST_CASE("when the limits are no longer enforced, every waiter is served, and o
     CHECK(told.refusal.tier == Tier::kQueueDepth);
   }
   CHECK(lined.line.told(owner).outcome == LimiterWaiters::Told::kNothing);
+}
+
+TEST_CASE("a dry run lets no wait end by its deadline, even if one call cannot serve all waiters") {
+  constexpr std::uint32_t kWaiting = 2 * WokenOwners::kMax;
+  Lined lined(depth_of(1, 0), kWaiting);
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
+  LimiterWaiters::Woken woken;
+  std::uint64_t depth = 0;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, depth, woken};
+  LimiterWaiters::Owner owner{1};
+  LimiterWaiters::Joined last;
+  for (std::uint32_t i = 0; i <= kWaiting; ++i) {
+    last = lined.line.join(asking, kEpoch, {1, kSecond, owner, nullptr});
+  }
+  REQUIRE(lined.line.waiting() == kWaiting);
+  lined.limiter.configure(lined.clock, [](LimiterConfig& next, std::uint64_t) { next.enforce = false; });
+  woken = {};
+  lined.line.tend(asking, kEpoch + 2 * kSecond, last.waiter);
+  CHECK(woken.full());
+  woken = {};
+  lined.line.given_back(asking, kEpoch + 2 * kSecond, nullptr);
+  CHECK(lined.line.waiting() == 0);
+  for (std::uint32_t i = 0; i < kWaiting; ++i) {
+    REQUIRE(lined.line.told(owner).outcome == LimiterWaiters::Told::kServed);
+  }
 }
 
 // Makes the memory of the other owner's entries inaccessible meanwhile: a step through one of them ends the test's
