@@ -39,7 +39,7 @@ export interface LimiterOptions {
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
-   * Refuses every request while the service is overloaded, as shown by one or both of these signs over `intervalMs` (10
+   * Refuses every new request while the service is overloaded, as shown by one or both of these signs over `intervalMs` (10
    * to 60,000; default 500):
    *
    * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
@@ -48,6 +48,8 @@ export interface LimiterOptions {
    *   to 3,600,000), whether its consumer is slow or gone. Decisions measure this, for all threads. Once the last such
    *   record has left, the tier refuses for at most a quarter of `intervalMs` or of `maxQueueWaitMs`, whichever is
    *   shorter. Each lane is measured, and the one with the longest wait counts.
+   *
+   * Calls of `acquire()` that wait already are let through as the other tiers allow.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;
