@@ -1,4 +1,6 @@
+import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import { clearInterval, setInterval } from 'node:timers';
 import type { HttpRequest, HttpResponse } from './messages.js';
 
 type Ended = (status: number) => void;
@@ -10,6 +12,14 @@ const endings = new WeakMap<HttpResponse, Ended[]>();
  * pipelined.
  */
 const open = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * The HTTP/2 responses that have not ended, each with the function to call then. Node.js 20 and 22 lose every event of
+ * some streams that a client resets and whose connection it closes, so this set is looked through every second.
+ */
+const streaming = new Map<Http2ServerResponse, () => void>();
+const lookMs = 1_000;
+let looking: NodeJS.Timeout | undefined;
 
 /**
  * Returns the status with which an upgrade was answered other than through its response; undefined if it is not
@@ -51,11 +61,13 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const end = (): void => {
     response.off('finish', end).off('close', end);
     open.get(socket)?.delete(end);
+    forgetStream(response);
     endings.delete(response);
     for (const one of all) one(status());
   };
   response.once('finish', end).once('close', end);
   onSocketClose(socket, end);
+  if (isStreaming(response)) lookAtStream(response, end);
 }
 
 /** Calls `ended` once with the status when the connection of an upgrade closes; 499 if it was not answered. */
@@ -79,6 +91,23 @@ export function anythingWritten({ socket }: HttpRequest): Answered {
  */
 export function socketOf(response: HttpResponse): Socket {
   return (response.req.socket as Socket | undefined) ?? (response.socket as Socket);
+}
+
+function isStreaming(response: HttpResponse): response is Http2ServerResponse {
+  return 'stream' in response && typeof response.stream?.closed === 'boolean';
+}
+
+function lookAtStream(response: Http2ServerResponse, end: () => void): void {
+  streaming.set(response, end);
+  looking ??= setInterval(() => {
+    for (const [one, endOfOne] of streaming) if (one.stream.closed) endOfOne();
+  }, lookMs).unref();
+}
+
+function forgetStream(response: HttpResponse): void {
+  if (!streaming.delete(response as Http2ServerResponse) || streaming.size > 0) return;
+  clearInterval(looking);
+  looking = undefined;
 }
 
 function onSocketClose(socket: Socket, closed: () => void): void {

@@ -39,8 +39,8 @@ export interface LimiterOptions {
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
-   * Refuses every new request while the service is overloaded, as shown by one or both of these signs over `intervalMs` (10
-   * to 60,000; default 500):
+   * Refuses every new request while the service is overloaded, as shown by one or both of these signs over `intervalMs`
+   * (10 to 60,000; default 500):
    *
    * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
    *   and refuses for itself, until an interval is better;

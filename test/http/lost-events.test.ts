@@ -1,0 +1,54 @@
+/** Node.js 20 and 22 emit no event for some HTTP/2 streams that a client resets and whose connection it then closes. */
+import { EventEmitter } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
+import { onResponseEnd } from '../../dist/http/response-end.js';
+import { mistyped } from '../mistyped.js';
+
+/** An HTTP/2 response as Node.js makes it, which emits only what a test emits. */
+function response() {
+  const socket = Object.assign(new EventEmitter(), { destroyed: false });
+  const stream = { closed: false };
+  const made = Object.assign(new EventEmitter(), {
+    destroyed: false,
+    writableFinished: false,
+    headersSent: true,
+    statusCode: 200,
+    stream,
+    req: { socket },
+  });
+  return { made, stream };
+}
+function ended(made: object): number[] {
+  const statuses: number[] = [];
+  onResponseEnd(mistyped(made), (status: number) => statuses.push(status));
+  return statuses;
+}
+
+describe('the end of an HTTP/2 response', () => {
+  it('is noticed when its stream is closed, even if no event is emitted', async () => {
+    const [lost, open] = [response(), response()];
+    const statuses = ended(lost.made);
+    const others = ended(open.made);
+    lost.stream.closed = true;
+    await vi.waitFor(() => expect(statuses).toEqual([499]), { timeout: 5_000 });
+    expect(lost.made.listenerCount('close') + lost.made.listenerCount('finish')).toBe(0);
+    expect(others).toEqual([]);
+    open.stream.closed = true;
+    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    expect(statuses).toEqual([499]);
+  });
+
+  it('is noticed by its event, and then no more', async () => {
+    const { made, stream } = response();
+    const statuses = ended(made);
+    made.writableFinished = true;
+    stream.closed = true;
+    made.emit('finish');
+    made.emit('close');
+    const other = response();
+    const others = ended(other.made);
+    other.stream.closed = true;
+    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    expect(statuses).toEqual([200]);
+  });
+});
