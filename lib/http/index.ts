@@ -222,6 +222,8 @@ function refuse<Request extends HttpRequest>(
   const { info } = refusal;
   const before = response.statusCode;
   response.statusCode = refusal.status;
+  // Nobody gets an answer then. Node.js 20.19 throws if one is written to a closed HTTP/2 stream.
+  if (hasGone(response)) return;
   setFields(response, refusal.headers);
   if (policy.refuse === undefined || info === undefined) return answer(response, refusal);
   let passedOn = false;

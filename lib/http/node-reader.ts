@@ -5,7 +5,7 @@ import type { Policy } from './policy.js';
 import type { Present } from './present.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
-import { onResponseEnd, socketOf } from './response-end.js';
+import { isStreamClosed, onResponseEnd, socketOf } from './response-end.js';
 
 /**
  * The parts of a request that each framework on node:http provides in its own way. `Request` is the framework's type.
@@ -85,7 +85,7 @@ export function hasGone(response: HttpResponse): boolean {
 
 /** As `Reader.hasLeft`. */
 export function hasLeft(response: HttpResponse): boolean {
-  return response.destroyed || socketOf(response).destroyed;
+  return response.destroyed || socketOf(response).destroyed || isStreamClosed(response);
 }
 
 /** As `Reader.whenGone`. */

@@ -93,6 +93,11 @@ export function socketOf(response: HttpResponse): Socket {
   return (response.req.socket as Socket | undefined) ?? (response.socket as Socket);
 }
 
+/** Whether the stream of an HTTP/2 response is closed. The response itself may not be, for a while or for good. */
+export function isStreamClosed(response: HttpResponse): boolean {
+  return isStreaming(response) && response.stream.closed;
+}
+
 function isStreaming(response: HttpResponse): response is Http2ServerResponse {
   return 'stream' in response && typeof response.stream?.closed === 'boolean';
 }

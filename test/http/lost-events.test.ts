@@ -1,5 +1,11 @@
-/** Node.js 20 and 22 emit no event for some HTTP/2 streams that a client resets and whose connection it then closes. */
+/**
+ * Node.js 20 and 22 emit no event for some HTTP/2 streams that a client resets and whose connection it then closes, and
+ * Node.js 20.19 throws if an answer is written to them.
+ */
 import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Limiter } from 'sluice';
+import { limit } from 'sluice/http';
 import { describe, expect, it, vi } from 'vitest';
 import { onResponseEnd } from '../../dist/http/response-end.js';
 import { mistyped } from '../mistyped.js';
@@ -50,5 +56,35 @@ describe('the end of an HTTP/2 response', () => {
     other.stream.closed = true;
     await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
     expect(statuses).toEqual([200]);
+  });
+});
+
+describe('an HTTP/2 request whose stream is closed', () => {
+  const unwritable = () => {
+    const { made, stream } = response();
+    const refuse = (): never => {
+      throw new Error('ERR_HTTP2_INVALID_STREAM');
+    };
+    const written = Object.assign(made, { headersSent: false, setHeader: refuse, end: refuse });
+    return { written, stream, request: { ...made.req, headers: {}, stream } };
+  };
+
+  it.each([
+    ['before its limit is asked', 0, true],
+    ['while it is decided, and it would be let through', 1, false],
+    ['while it is decided, and it would be refused', 0, false],
+  ])('%s is not decided about, answered or handled', async (_, room, isClosed) => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 1 } });
+    if (room === 0) limiter.allow();
+    const { written, stream, request } = unwritable();
+    stream.closed = isClosed;
+    const passed: unknown[] = [];
+    const middleware = limit({ limiter, ...(!isClosed && { skip: () => delay(5, false) }) });
+    middleware(mistyped(request), mistyped(written), (error) => passed.push(error));
+    stream.closed = true;
+    await delay(20);
+    expect(passed).toEqual([]);
+    expect(written.statusCode).toBe(499);
+    expect(limiter.stats()).toMatchObject({ allowed: 1 - room });
   });
 });
