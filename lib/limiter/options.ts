@@ -35,7 +35,7 @@ export interface LimiterOptions {
   readonly slidingWindow?: WindowOption | readonly WindowOption[];
   /**
    * At most `max` requests (1 to 2^32 - 1) may be in flight, each until its `release()`. With `queue`, the limiter
-   * compares that queue's depth with `max` instead, and nothing needs to be released.
+   * compares that queue's depth with `max` at the time of the decision instead, and nothing needs to be released.
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
