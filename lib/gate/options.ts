@@ -158,11 +158,21 @@ export function checkedAdmit(options: AdmitOptions): AdmitOptions {
     : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
 }
 
+/** False where a flag of Node.js has removed `__proto__`, or makes it throw. */
+const hasProto = ((): boolean => {
+  try {
+    const { __proto__: inherited } = Object.create(Object.prototype) as { readonly __proto__?: unknown };
+    return inherited === Object.prototype;
+  } catch {
+    return false;
+  }
+})();
+
 /**
  * Whether `options` is a plain object with no other properties than the known options: then `Options` need not copy it.
  */
 function isPlain(options: AdmitOptions): boolean {
-  if (options === null) return false;
+  if (options === null || !hasProto) return false;
   // Not Object.getPrototypeOf, which is slower. The loop below finds an own property `__proto__`.
   const { __proto__: inherited } = options as { readonly __proto__?: unknown };
   let plain = typeof options === 'object' && inherited === Object.prototype;

@@ -1,12 +1,13 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { bare, optionError } from '../input/index.js';
+import type { HttpResponse } from './messages.js';
 import type { Passed } from './policy.js';
-import { anythingWritten, onResponseEnd, onUpgradeEnd } from './response-end.js';
+import { anythingWritten, isStreaming, onResponseEnd, onUpgradeEnd } from './response-end.js';
 
-/** The response of node:http, if a server built on node:http passes it in `env`. */
-export function outgoingOf(env: unknown): ServerResponse | undefined {
+/** The response of node:http or node:http2, if a server built on one of these passes it in `env`. */
+export function outgoingOf(env: unknown): HttpResponse | undefined {
   const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
-  return outgoing instanceof ServerResponse ? outgoing : undefined;
+  return outgoing instanceof ServerResponse || isStreaming(outgoing) ? outgoing : undefined;
 }
 
 /** The upgrade, if @hono/node-ws passes one in `env`. */

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
@@ -20,6 +21,8 @@ const open = new WeakMap<Socket, Set<() => void>>();
 const streaming = new Map<Http2ServerResponse, () => void>();
 const lookMs = 1_000;
 let looking: NodeJS.Timeout | undefined;
+/** Outside of all requests: the timer must not run in the AsyncLocalStorage context of the request that began it. */
+const outside = new AsyncResource('sluice');
 
 /**
  * Returns the status with which an upgrade was answered other than through its response; undefined if it is not
@@ -98,15 +101,19 @@ export function isStreamClosed(response: HttpResponse): boolean {
   return isStreaming(response) && response.stream.closed;
 }
 
-function isStreaming(response: HttpResponse): response is Http2ServerResponse {
-  return 'stream' in response && typeof response.stream?.closed === 'boolean';
+/** Whether this is a response of node:http2. Not by its class, which only node:http2 has: few programs load that. */
+export function isStreaming(response: unknown): response is Http2ServerResponse {
+  const { stream } = (response ?? {}) as { readonly stream?: { readonly closed?: unknown } | null };
+  return typeof stream?.closed === 'boolean';
 }
 
 function lookAtStream(response: Http2ServerResponse, end: () => void): void {
   streaming.set(response, end);
-  looking ??= setInterval(() => {
-    for (const [one, endOfOne] of streaming) if (one.stream.closed) endOfOne();
-  }, lookMs).unref();
+  looking ??= outside.runInAsyncScope(() => setInterval(lookAtStreams, lookMs).unref());
+}
+
+function lookAtStreams(): void {
+  for (const [response, end] of streaming) if (response.stream.closed) end();
 }
 
 function forgetStream(response: HttpResponse): void {

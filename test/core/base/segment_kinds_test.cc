@@ -75,7 +75,7 @@ struct Sample<Queue> {
 
 template <>
 struct Sample<LimiterSegment> {
-  static constexpr std::uint64_t kHash = 0xc721'6b8f'8066'14b1;
+  static constexpr std::uint64_t kHash = 0x3992'47a1'05bd'0fe4;
   static LimiterConfig shape() {
     LimiterConfig config;
     config.has_bucket = config.has_depth = true;

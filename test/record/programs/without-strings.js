@@ -92,7 +92,7 @@ async function main() {
   const fields = /** @type {const} */ ({ id: 'id', user: 'user', sku: 'sku', quantity: 'quantity' });
   const gate = Gate.create({ queue: orders, limiter, stock, fields });
   const admit = (/** @type {string} */ id) =>
-    gate.admit({ id, user: `é${id}`, sku: 'mug', quantity: 1 }).outcome;
+    gate.admit({ id, user: `é${id}`, sku: 'mug', quantity: 1 }, { holdMs: 60_000 }).outcome;
   deepStrictEqual(['a', 'b', 'c'].map(admit), ['admitted', 'admitted', 'rate-limited']);
   orders.close();
   /** @type {string[]} */
