@@ -557,10 +557,12 @@ export class Stock implements Disposable {
 
   /**
    * Iterates over every change of stock, oldest first, as far back as the ledger keeps them (see the option
-   * `movements`), then over those to come. It ends when the ledger is disposed of in this thread. A reader that is too
-   * slow misses the oldest movements, and gets their number: `{ kind: 'lost', count }`. Any number of readers can
-   * iterate; none slows the threads that sell. A reader looks for new movements every 10 ms, which does not keep the
-   * process alive.
+   * `movements`), then over those to come. It ends when the ledger is disposed of in this thread. The movements of one
+   * reservation come in their order; those of different reservations, which threads make at the same time, may not.
+   *
+   * A reader that is too slow misses the oldest movements, and gets their number: `{ kind: 'lost', count }`. Any number
+   * of readers can iterate; none slows the threads that sell. A reader looks for new movements every 10 ms, which does
+   * not keep the process alive.
    *
    * `from` is the position to begin at, so that a reader can go on where an earlier one ended. It is at most the
    * position of the next movement; positions of a restored ledger begin anew. When `signal` aborts, the iteration

@@ -55,7 +55,6 @@ class Books {
       const units = kind === 'confirmed' ? quantity : -quantity;
       this.sold.set(sku, (this.sold.get(sku) ?? 0) + units);
       this.soldTo.set(buyer, (this.soldTo.get(buyer) ?? 0) + units);
-      if ((this.soldTo.get(buyer) ?? 0) < 0) this.problems.push(`more came back than was bought: ${buyer}`);
     }
     const line = `${reservation} ${sku}`;
     if (kind === 'confirmed') this.#boughtBy.set(line, (this.#boughtBy.get(line) ?? 0) + quantity);
@@ -286,6 +285,9 @@ describe('a gate under load', () => {
       reading.abort();
       await read;
       expect([books.problems, books.held, books.reservations], replay).toEqual([[], 0, admitted]);
+      // Only at the end: a return by user may be logged before a confirmation that another thread has just made.
+      const overReturned = [...books.soldTo].filter(([, units]) => units < 0);
+      expect(overReturned, replay).toEqual([]);
       for (const sku of skus) {
         const sold = books.sold.get(sku) ?? 0;
         const total = operator.totals.get(sku) ?? 0;
