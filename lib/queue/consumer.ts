@@ -122,10 +122,7 @@ export class Consumer<T> {
   }
 
   drain(visit: (record: RecordView<T>) => void, max: number): number {
-    if (typeof visit !== 'function') throw optionError('Queue.drain: visit', 'a function', visit, true);
-    if (!(isInteger(max) && max >= 0)) {
-      throw optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
-    }
+    if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw badDrain(visit, max);
     this.#notDraining();
     const view = this.#out.view();
     const loop = this.#loop;
@@ -155,9 +152,14 @@ export class Consumer<T> {
     this.#visited = 0;
     // In a queue that overwrites, and for a single last record, the call that shows the record also removes it: one
     // call instead of two.
-    this.#gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
-    if (this.#gone) return Number(this.#takeOne());
-    const shown = this.#next(visited, Math.min(stagedRecords, left));
+    const gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
+    this.#gone = gone;
+    if (gone) return this.#takeOne() ? 1 : 0;
+    return this.#showSome(visited, Math.min(stagedRecords, left));
+  }
+
+  #showSome(visited: number, max: number): number {
+    const shown = this.#next(visited, max);
     this.#gone = shown === shownAndGone;
     return this.#gone ? 1 : shown;
   }
@@ -180,8 +182,12 @@ export class Consumer<T> {
       // The visit has made the visited records leave the queue: the records behind them are shown again.
       if (this.#visited !== seen) return seen;
       // The visit took so long that the time of the next records may have run out: they are shown again.
-      if (mayExpire && performance.now() - shownAt > this.#freshMs) return seen;
+      if (mayExpire && this.#isStale(shownAt)) return seen;
     }
+  }
+
+  #isStale(shownAt: number): boolean {
+    return performance.now() - shownAt > this.#freshMs;
   }
 
   iterate(): AsyncGenerator<T, void, void> {
@@ -433,4 +439,10 @@ export class Consumer<T> {
 /** A handler that takes too long has failed. */
 function fail(_: unknown, error: SluiceError): never {
   throw error;
+}
+
+/** A function of its own, because V8 inlines no more than so many bytecodes into a loop that drains. */
+function badDrain(visit: unknown, max: unknown): Error {
+  if (typeof visit !== 'function') return optionError('Queue.drain: visit', 'a function', visit, true);
+  return optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
 }

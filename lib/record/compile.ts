@@ -86,8 +86,8 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
     let shownAt = 0;
     // The fields are own properties, so that a copy of the view has them. The view has its own prototype, too: V8 then
     // does not share a hidden class with the views of other codecs, whose getters differ, and access stays fast.
-    function show() {
-      return shown ??= Object.freeze({
+    function makeView() {
+      return Object.freeze({
         __proto__: {
           toObject() { return decode(shownAt); },
           [Symbol.for('nodejs.util.inspect.custom')]() { return decode(shownAt); },
@@ -95,6 +95,8 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
         ${getters}
       });
     }
+    // As short as can be: V8 inlines no more than so many bytecodes into a loop that drains.
+    function show() { return shown ??= makeView(); }
     function encode(record, at) {
       ${body}
     }
