@@ -11,6 +11,7 @@ import {
   Weak,
 } from '../binding/index.js';
 import { onAbort, SluiceError } from '../input/index.js';
+import type { Call } from './handlers.js';
 
 /** After this many records or milliseconds without a pause, a loop lets its thread's timers and I/O run. */
 const budgetPerTurn = 1024;
@@ -32,6 +33,18 @@ export interface ConsumeLoop {
   readonly owner?: object | undefined;
   /** Called at the end of the loop, while it still has the lease. */
   readonly leaving?: (() => void) | undefined;
+}
+
+/** How a loop consumes for an object that has its own function to take records, as a gate does. */
+export interface ConsumedBy<Item> {
+  readonly owner: object;
+  take(): Item[];
+  handle(item: Item, call: Call): unknown;
+  /** Called after each item, with the time. */
+  between(now: number): void;
+  timedOut(item: Item, error: SluiceError): void;
+  /** Called once, when nothing more is handled and the lease is about to be given back. */
+  leaving(): void;
 }
 
 /** Keeps the loops that wait for a record now, even if the program has dropped its references to them. */

@@ -15,27 +15,15 @@ import {
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { type ConsumeLoop, notConsumer, RecordSource } from './consume-loop.js';
+import { type ConsumedBy, type ConsumeLoop, notConsumer, RecordSource } from './consume-loop.js';
 import type { Events } from './events.js';
-import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
+import { checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { type ConsumeOptions, checkTimeout } from './options.js';
 import { sliceMs } from './producer.js';
 
 const batchMax = 65_536;
 /** Offsets in the staging buffer, in words of 64 bits. */
 const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
-
-/** How a loop consumes for an object that has its own function to take records, as a gate does. */
-export interface ConsumedBy<Item> {
-  readonly owner: object;
-  take(): Item[];
-  handle(item: Item, call: Call): unknown;
-  /** Called after each item, with the time. */
-  between(now: number): void;
-  timedOut(item: Item, error: SluiceError): void;
-  /** Called once, when nothing more is handled and the lease is about to be given back. */
-  leaving(): void;
-}
 
 /** The consumer's half of a queue object. Its methods are documented on `Queue`. */
 export class Consumer<T> {
