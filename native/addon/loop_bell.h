@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-// One attachment's listener to a bell, which open() makes, and the JavaScript function that call() calls.
+// One attachment's listener to a bell, and the JavaScript function that call() calls. open() makes the listener.
 class LoopBell {
  public:
   // Makes the listener, unless there is one already. Throws std::bad_alloc if the loop cannot take the listener.

@@ -21,8 +21,8 @@ const handlers = {
   'a fetch handler': (url: string) => fetchLimit(() => fetch(url), { limiter: limiter() }),
 };
 
-// The headers of a response of `fetch` are immutable, and the class of responses of @hono/node-server keeps the headers
-// that it is given.
+// The headers of a response of `fetch` are immutable, so sluice sets its fields in a copy of the response. The headers
+// must be copied, too: the Response class of @hono/node-server would use the immutable object that it is given.
 it.each(Object.entries(handlers))(
   '%s answers with the fields of the limit and all others',
   async (_name, handler) => {

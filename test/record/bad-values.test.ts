@@ -27,7 +27,7 @@ const notNumbers = ['1', 1n, true, null, undefined, [], [1], {}, Symbol('1'), ()
 const notWhole = [Number.NaN, Infinity, -Infinity, 0.5, -0.5, 1e300];
 const lonely = ['\ud800', 'ab\udc00', '\udfff\ud800', `${'x'.repeat(60)}\ud83d`, '\ud83d x'];
 
-/** A Uint8Array whose memory was transferred to another thread. */
+/** A Uint8Array whose memory was transferred to a message port, so that its length is 0. */
 function detached(): Uint8Array {
   const array = new Uint8Array(4);
   new MessageChannel().port1.postMessage(array.buffer, [array.buffer]);

@@ -226,8 +226,10 @@ class Queue : public QueueMemory {
     std::uint64_t before = 0;
     if (!all_consumed(before)) return false;
     // With several lanes, a lane may have got a record while all_consumed() looked at another one. So this looks at all
-    // lanes twice. Positions only grow, so if both sums are equal, no position was claimed between the two rounds, and
-    // all lanes were empty at the end of the first round.
+    // lanes twice. Each round adds up how many positions were ever claimed. That number only grows, so if both sums are
+    // equal, no position was claimed between the two rounds, and all lanes were empty at the end of the first round.
+    // There is one exception: neither round notices a record that is pushed between the first round's two loads of its
+    // lane's tail, in depth() and in claimed(), and freed before the second round.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }

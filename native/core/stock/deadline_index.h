@@ -126,7 +126,7 @@ class DeadlineIndex {
     return early(leaves_[leaf]) && early(branches_[leaf >> fan_shift_]) && early(*root_);
   }
 
-  // Calls `visit` for each word, for code that constructs the words.
+  // Calls `visit` for each word of the index. Public because tests construct and destroy the words with it.
   template <class Visit>
   void for_words(Visit&& visit) const {
     std::for_each(leaves_, leaves_ + leaves(slots_), visit);
