@@ -228,8 +228,6 @@ class Queue : public QueueMemory {
     // With several lanes, a lane may have got a record while all_consumed() looked at another one. So this looks at all
     // lanes twice. Each round adds up how many positions were ever claimed. That number only grows, so if both sums are
     // equal, no position was claimed between the two rounds, and all lanes were empty at the end of the first round.
-    // There is one exception: neither round notices a record that is pushed between the first round's two loads of its
-    // lane's tail, in depth() and in claimed(), and freed before the second round.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }
@@ -257,8 +255,10 @@ class Queue : public QueueMemory {
   // Adds the number of positions claimed so far in all lanes to `claimed`. Returns false if a lane is not empty.
   bool all_consumed(std::uint64_t& claimed) const noexcept {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      if (rings_[lane].depth() != 0) return false;
+      // Before the depth: a position that is claimed between the two loads is missing in this sum, so that the sum of
+      // the next round is larger.
       claimed += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+      if (rings_[lane].depth() != 0) return false;
     }
     return true;
   }
