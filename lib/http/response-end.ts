@@ -20,6 +20,8 @@ const open = new WeakMap<Socket, Set<() => void>>();
  */
 const streaming = new Map<Http2ServerResponse, () => void>();
 const lookMs = 1_000;
+/** States of a stream, as in `constants` of node:http2. nghttp2 names a stream that it has forgotten idle. */
+const streamStates = { idle: 1, closed: 7 };
 let looking: NodeJS.Timeout | undefined;
 /** Outside of all requests: the timer must not run in the AsyncLocalStorage context of the request that began it. */
 const outside = new AsyncResource('sluice');
@@ -73,11 +75,22 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   if (isStreaming(response)) lookAtStream(response, end);
 }
 
-/** Calls `ended` once with the status when the connection of an upgrade closes; 499 if it was not answered. */
+/**
+ * Calls `ended` once with the status when the connection of an upgrade closes, or the server has ended its half of it:
+ * a client can leave its own half open for as long as it likes. The status is 499 if the upgrade was not answered.
+ */
 export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): void {
-  const end = (): void => ended(answered() ?? 499);
-  if (socket.destroyed) end();
-  else onSocketClose(socket, end);
+  let waits = true;
+  const end = (): void => {
+    if (!waits) return;
+    waits = false;
+    socket.off('finish', end);
+    open.get(socket)?.delete(end);
+    ended(answered() ?? 499);
+  };
+  if (socket.destroyed || socket.writableFinished) return end();
+  socket.once('finish', end);
+  onSocketClose(socket, end);
 }
 
 /**
@@ -103,8 +116,20 @@ export function isStreamClosed(response: HttpResponse): boolean {
 
 /** Whether this is a response of node:http2. Not by its class, which only node:http2 has: few programs load that. */
 export function isStreaming(response: unknown): response is Http2ServerResponse {
-  const { stream } = (response ?? {}) as { readonly stream?: { readonly closed?: unknown } | null };
-  return typeof stream?.closed === 'boolean';
+  const { stream } = (response ?? {}) as { readonly stream?: object | null };
+  // Other streams have no `rstCode`.
+  return typeof stream === 'object' && stream !== null && 'closed' in stream && 'rstCode' in stream;
+}
+
+/**
+ * Whether nothing more is sent on the stream. It may be closed while its answer is still being sent; then nghttp2, the
+ * library below Node.js, knows it as open.
+ */
+function isOver({ stream }: Http2ServerResponse): boolean {
+  const { state } = stream.state;
+  return (
+    stream.closed && (state === undefined || state === streamStates.idle || state === streamStates.closed)
+  );
 }
 
 function lookAtStream(response: Http2ServerResponse, end: () => void): void {
@@ -113,7 +138,7 @@ function lookAtStream(response: Http2ServerResponse, end: () => void): void {
 }
 
 function lookAtStreams(): void {
-  for (const [response, end] of streaming) if (response.stream.closed) end();
+  for (const [response, end] of streaming) if (isOver(response)) end();
 }
 
 function forgetStream(response: HttpResponse): void {

@@ -13,7 +13,7 @@ import { mistyped } from '../mistyped.js';
 /** An HTTP/2 response as Node.js makes it, which emits only what a test emits. */
 function response() {
   const socket = Object.assign(new EventEmitter(), { destroyed: false });
-  const stream = { closed: false };
+  const stream = { closed: false, rstCode: 0, state: {} as { state?: number } };
   const made = Object.assign(new EventEmitter(), {
     destroyed: false,
     writableFinished: false,
@@ -42,6 +42,36 @@ describe('the end of an HTTP/2 response', () => {
     open.stream.closed = true;
     await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
     expect(statuses).toEqual([499]);
+  });
+
+  it('is not there while the stream is closed, but its answer is still being sent', async () => {
+    const { made, stream } = response();
+    const statuses = ended(made);
+    const over = response();
+    const others = ended(over.made);
+    stream.state = { state: 5 };
+    stream.closed = over.stream.closed = true;
+    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    expect(statuses).toEqual([]);
+    stream.state = { state: 1 };
+    await vi.waitFor(() => expect(statuses).toEqual([499]), { timeout: 5_000 });
+  });
+
+  it('is of HTTP/2: a program may give another response a property `stream`', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 1 } });
+    const { made } = response();
+    const written = Object.assign(made, {
+      headersSent: false,
+      setHeader: () => {},
+      stream: { closed: true },
+    });
+    let passed = 0;
+    limit({ limiter, headers: false })(
+      mistyped({ ...made.req, headers: {} }),
+      mistyped(written),
+      () => passed++,
+    );
+    expect(passed).toBe(1);
   });
 
   it('is noticed by its event, and then no more', async () => {
