@@ -1,5 +1,5 @@
-// The calls of a gate, as JavaScript makes them through any face: each takes numbers and a key and returns one number;
-// the rest is in the staging buffer. See GateStaging, and contract/answers.h.
+// The calls of a gate, as JavaScript makes them through any face. They take numbers, and admit_with() a key, and return
+// one number or nothing; the rest is in the staging buffers. See GateStaging, and contract/answers.h.
 #pragma once
 
 #include <algorithm>

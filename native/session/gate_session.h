@@ -66,7 +66,7 @@ class GateSession {
   struct InHand {
     std::uint64_t reservation;  // 0: none
     std::uint32_t entry;        // names the order in resolve() and put_back()
-    std::uint32_t deliveries;   // how many times it was handed out, including now
+    std::uint32_t deliveries;   // how many times it was handed out and not put back, including now
   };
   struct Taken {
     std::uint32_t count;
@@ -173,7 +173,7 @@ inline GateSession::InHand GateSession::hand_out(std::uint32_t entry, std::uint6
   taken.renew_at = kNever;
   if (parts_.stock == nullptr || !order.reserved()) return in_hand;
   const std::uint64_t until = parts_.stock->ledger().held_until(order.reservation);
-  if (until <= now) return in_hand;  // another thread has resolved the reservation, or its time is over
+  if (until <= now) return in_hand;  // the reservation was resolved, or its time is over
   taken.renew_at = until - std::min(order.hold_ns / 2, until);
   renewal_at_ = std::min(renewal_at_, taken.renew_at);
   return in_hand;

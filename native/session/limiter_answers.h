@@ -26,7 +26,7 @@ inline double milliseconds(std::uint64_t ns) noexcept {
   if (ns == kNever) return std::numeric_limits<double>::infinity();
   double ms = static_cast<double>(ns) / 1e6;
   if (ns < 1ULL << 51) return ms;
-  // Read as an integer, the bits of the next larger double are one more.
+  // `ms` is positive, so the bits of the next larger double, read as an integer, are those of `ms` plus 1.
   while (static_cast<std::uint64_t>(ms * 1e6) < ns) {
     ms = std::bit_cast<double>(std::bit_cast<std::uint64_t>(ms) + 1);
   }

@@ -23,8 +23,8 @@ class LimiterCalls {
     return session_.decide(whole(cost), key).refused_by == Tier::kNone ? 1 : 0;
   }
 
-  // tryAcquire(cost, key?): 0 if allowed, otherwise the refusal; in a dry run, the refusal plus kDryRun if only that
-  // allowed the request
+  // tryAcquire(cost, key?): 0 if the limits allow the request, otherwise the refusal, plus kDryRun if the request is
+  // allowed because the limiter is a dry run; kNoResources if there was no memory to remember the depth
   std::int32_t try_acquire(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     const LimiterSession::Acquired acquired = session_.try_acquire(whole(cost), key);

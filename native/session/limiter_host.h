@@ -9,7 +9,7 @@ namespace sluice {
 struct LimiterHost {
   // Makes the thread of the session with that number look at its waiters. Any thread may call it.
   virtual void ring(std::uint64_t session) noexcept = 0;
-  // Memory for a session's records of depth in flight; nullptr: there is none.
+  // Returns memory for a session's table of the depth that it holds; nullptr: there is none.
   virtual void* allocate(std::size_t bytes) noexcept = 0;
   virtual void free(void* memory) noexcept = 0;
 

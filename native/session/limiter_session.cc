@@ -80,7 +80,7 @@ void LimiterSession::end() noexcept {
     wake(woken, given(passed.key), depth);
     next = passed.next;
   }
-  // The decisions in `held_` belong to this session, so no other thread will release them.
+  // `held_` has the depth that this session has not released; no other session should: see try_acquire().
   held_.give_all([this](const Key* key, std::uint64_t cost) { release_place(cost, key); });
   limiter_.thread_slots().release(slot_);
 }

@@ -66,8 +66,9 @@ class LimiterSession {
     return decide(clock_.now(), cost, key);
   }
 
-  // If the depth tier counts an allowed request, the request is in flight until any thread calls release(), or this
-  // session ends. Not `kept`: there was no memory to remember that, so the decision was undone.
+  // If the depth tier counts an allowed request, the request is in flight until this session releases it or ends. If
+  // another session released it, end() would release it once more. Not `kept`: there was no memory to remember the
+  // request, so the decision was undone.
   struct Acquired {
     Limiter::Decision decision;
     Limiter::Outlook outlook;  // after the decision
@@ -96,7 +97,8 @@ class LimiterSession {
     held_.remove(key, cost);
     return true;
   }
-  // release() for depth that no session holds: that of an order that a gate admitted.
+  // As release(), but leaves `held_` as it is: for the depth of an order that a gate admitted, which no session holds,
+  // and for depth that this session holds no more, or could not remember.
   bool release_place(std::uint64_t cost, const Key* key) noexcept {
     if (!limiter_.release(*slot_, cost, key)) return false;
     given_back(key);
@@ -127,7 +129,7 @@ class LimiterSession {
 
   // Returns the present values of the limits that configure() changes.
   LimiterConfig limits() noexcept { return limiter_.current_config(*slot_); }
-  // False, and nothing is changed, if a limit is out of range. May throw std::bad_alloc, and has then changed nothing.
+  // False, and nothing is changed, if a limit is out of range.
   bool configure(const LimiterChanges& changes);
 
   // ---- waiting ---------------------------------------------------------------------------------------------------

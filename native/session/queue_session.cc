@@ -134,7 +134,8 @@ void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, s
   } else {
     queue_.push_reserved(lane, records, used, unused, now, ttl);
   }
-  // This is called for used permits, too, because the number of permits of a lane is limited, apart from its capacity.
+  // Called also if all permits were used: a lane has at most kRingPermitsMax permits at a time, whatever its capacity,
+  // so the use of a permit, too, may make way for a waiter's.
   permits_returned(lane);
 }
 
@@ -227,8 +228,8 @@ std::uint32_t QueueSession::next(std::uint32_t consumed, std::uint32_t max) {
 
 Park QueueSession::park() {
   if (consumer_.park()) return Park::kParked;
-  // This does not ask readable() again: a queue that overwrites may have dropped the readable records meanwhile, for
-  // one that is not published yet.
+  // This does not ask readable() again. In a queue that overwrites, the readable records may have been dropped
+  // meanwhile, to make room for a record that is not published yet.
   return consumer_.drained() ? Park::kEnded : Park::kReady;
 }
 

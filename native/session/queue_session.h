@@ -75,7 +75,8 @@ class QueueSession {
 
   // ---- producing -------------------------------------------------------------------------------------------------
 
-  // Called after records were pushed, or the queue was closed: rings the consumer's bell, if the consumer is parked.
+  // Called after records were pushed, or may have been (for waiters that were served), and after the queue was closed.
+  // Rings the consumer's bell, if the consumer is parked.
   void ring_if_parked() {
     if (queue_.must_ring()) host_.ring_consumer();
   }
@@ -105,7 +106,8 @@ class QueueSession {
   // Frees the place of a waiter that was served, or whose wait has ended because the queue was closed. The session gets
   // the permits that the waiter was given. False: the waiter still waits.
   bool retire(std::uint32_t waiter);
-  // Serves the waiters of `lane`, after room has become free in it.
+  // Serves those waiters of `lane` for which there is room. Called after room may have become free, and after a waiter
+  // has joined, because the room may have become free just before that.
   void serve_waiting(std::uint32_t lane);
 
   // ---- permits: they belong to the session until it uses or returns them, or ends ---------------------------------
@@ -118,7 +120,8 @@ class QueueSession {
   }
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t ttl);
-  // Called after promised room is free again: wakes threads that wait for it, or for the queue's end.
+  // Called after permits were used or returned, or a promise of room was broken: wakes threads that wait for room, or
+  // for the queue's end.
   void permits_returned(std::uint32_t lane);
 
   // ---- batches ---------------------------------------------------------------------------------------------------
