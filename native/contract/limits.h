@@ -1,5 +1,6 @@
-// Bounds of options that no algorithm of the core sets. lib/ checks an option first, and names it in its error. Native
-// code checks it again, because it sizes memory by these numbers. contract.h also has the bounds that the core sets.
+// Bounds that no algorithm of the core sets: most are of options, some of single calls. lib/ checks an option first,
+// and names it in its error. Native code does not rely on that, because it sizes memory by some of these numbers.
+// contract.h also has the bounds that the core sets.
 #pragma once
 
 #include <cstddef>
