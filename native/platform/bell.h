@@ -25,9 +25,10 @@ class Bell {
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  // Any thread may call it at any time. It makes one system call at most.
+  // Any thread may call it at any time. On Linux, it makes one system call.
   void ring() noexcept;
-  // Sleeps until the bell rings, at most `ms` milliseconds. May return early, because of a ring before the call.
+  // Sleeps until the bell rings, at most `ms` milliseconds. May return early, because of a ring before the call or of a
+  // signal.
   void wait(int ms) noexcept;
 
  private:

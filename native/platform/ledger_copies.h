@@ -1,5 +1,5 @@
-// Audits and snapshots of a stock ledger, which need memory from the heap. The core and the sessions do not allocate
-// memory.
+// Audits and snapshots of a stock ledger. They allocate memory, which the core and the sessions never do by themselves
+// (a limiter's session asks its host for memory).
 #pragma once
 
 #include <cstddef>
