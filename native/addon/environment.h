@@ -19,9 +19,9 @@ class Attachment {
   Attachment& operator=(const Attachment&) = delete;
   virtual ~Attachment();
 
-  // Gives back everything that other threads may need. Called by dispose(), by the garbage collector and at the end of
-  // the thread; only the first call does anything. Afterwards those hot functions that return an answer return
-  // kDisposed, and the others do nothing.
+  // Gives back everything that other threads may need. Called by dispose(), by the garbage collector, at the end of the
+  // thread, and if no JavaScript object could be made for the attachment; only the first call does anything. Afterwards
+  // those hot functions that return an answer return kDisposed, and the others do nothing.
   void detach();
   bool detached() const { return detached_; }
 

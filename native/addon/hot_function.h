@@ -1,6 +1,6 @@
-// Hot paths are plain Node-API functions whose data pointer is the attachment: there is no `this` to unwrap, and
-// arguments and results are small numbers. Anything larger is in a staging buffer, whose address native code asks for
-// once, when an object is attached.
+// Hot paths are plain Node-API functions whose data pointer is the attachment: there is no `this` to unwrap. Arguments,
+// other than a limiter's keys, are numbers, and results are numbers or undefined. Anything larger is in a staging
+// buffer, whose address native code asks for once, when an object is attached.
 #pragma once
 
 #include <node_api.h>
@@ -128,7 +128,8 @@ napi_value hot_object(napi_env env, A* attachment,
   return nullptr;
 }
 
-// A staging buffer: memory of a JavaScript ArrayBuffer, held so that it can be neither collected nor moved.
+// A staging buffer: memory of a JavaScript ArrayBuffer, held so that it is not collected. Its address does not change,
+// because lib/ never resizes or transfers the ArrayBuffer.
 class Staging {
  public:
   Staging() = default;

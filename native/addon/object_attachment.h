@@ -1,4 +1,4 @@
-// Code that shared objects of all kinds have in common: how a thread attaches them, finds them by a handle, and
+// Code that queues, limiters, stocks and gates have in common: how a thread attaches them, finds them by a handle, and
 // disposes of them.
 #pragma once
 

@@ -93,7 +93,7 @@ inline bool flag(const Napi::Object& object, const char* name) {
   return value.IsBoolean() && value.As<Napi::Boolean>();
 }
 
-// The only way in which native code sets a property of an object or an array: Napi::Object::Set would call a setter
+// Native code sets properties of objects and arrays only by put() and define(). Napi::Object::Set would call a setter
 // that a program has put into Object.prototype or Array.prototype, and that may dispose of what the caller is working
 // on.
 template <class T>

@@ -92,7 +92,7 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   void drop_own_bell();
 
   QueueSession session_;
-  bool parked_ = false;  // the event loop listens for the consumer's bell
+  bool parked_ = false;  // from a park() that returned kParked until unpark()
   bool ref_ = true;
   Staging in_, out_, dropped_records_;
   LoopBell arrivals_, served_;

@@ -6,8 +6,8 @@
 namespace sluice {
 namespace {
 
-// Numbers from JavaScript that become addresses are checked against the buffers and tables, though lib/ never passes
-// wrong ones.
+// Whether one call may ask for that many permits. Like each number from JavaScript that native code relies on, it is
+// checked, though lib/ never passes a wrong one.
 bool permits(std::uint32_t count) { return count >= 1 && count <= kRingPermitsMax; }
 
 // Returns undefined for success, because a number would have to be created.

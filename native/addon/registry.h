@@ -1,8 +1,9 @@
 // The process-wide table of shared objects by their handles. A handle is {id, token} and survives structured clone. The
 // token keeps a stale or invented handle from reaching an object for which it was not made.
 //
-// The registry holds weak references: an object lives as long as any thread has it attached. The registry is never
-// destroyed, because threads may end after the static objects of the process.
+// The registry holds weak references: an object lives as long as a thread has it attached, or another object uses it
+// (as a gate uses its queue). The registry is never destroyed, because threads may end after the static objects of the
+// process.
 #pragma once
 
 #include <cstdint>
