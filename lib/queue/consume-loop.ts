@@ -17,7 +17,8 @@ import type { Call } from './handlers.js';
 const budgetPerTurn = 1024;
 const turnMs = 4;
 /**
- * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many.
+ * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many,
+ * or more.
  */
 const emptyTake = 64;
 
@@ -160,7 +161,10 @@ export class RecordSource {
     return parked === DISPOSED ? ENDED : parked;
   }
 
-  /** Resolves to true when there may be something to take, to false when the loop was interrupted. */
+  /**
+   * Resolves to true when there may be something to take, or when `signal` aborts; to false when the loop was
+   * interrupted.
+   */
   async #arrived(signal: AbortSignal | undefined): Promise<boolean> {
     const forget = onAbort(signal, () => this.#settle(false));
     awaited.add(this);

@@ -40,7 +40,7 @@ export class Consumer<T> {
   readonly #drops: boolean;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
-  /** No queue holds more records: with 'drop-oldest', a lane holds up to twice its capacity. */
+  /** At least as many records as the queue can hold: with 'drop-oldest', a lane holds up to twice its capacity. */
   readonly #places: number;
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;
@@ -338,7 +338,7 @@ export class Consumer<T> {
   }
 
   #next(consumed: number, max: number): number {
-    // With `max` 0 native code only frees: it drops no records and counts none.
+    // With `max` 0 native code only frees: it drops no records, and does not write how many it has dropped.
     if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
     let freed = consumed;
     return this.takeReportingDrops(() => {
@@ -368,7 +368,8 @@ export class Consumer<T> {
   }
 
   #pop(max: number, once = false): T[] {
-    // A native call that has taken records and then drops one takes no more, so one call may return too few.
+    // A native call that has taken records of a lane takes no more of that lane if the next one must be dropped, so one
+    // call may return too few.
     if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
@@ -429,7 +430,7 @@ function fail(_: unknown, error: SluiceError): never {
   throw error;
 }
 
-/** A function of its own, because V8 inlines no more than so many bytecodes into a loop that drains. */
+/** A separate function, because V8 inlines only a limited number of bytecodes into a loop that drains. */
 function badDrain(visit: unknown, max: unknown): Error {
   if (typeof visit !== 'function') return optionError('Queue.drain: visit', 'a function', visit, true);
   return optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');

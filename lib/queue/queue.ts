@@ -64,7 +64,7 @@ export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
  * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
  * made it; other threads attach by its `handle`. A thread detaches from the queue when the thread ends, when the object
  * is disposed of, or, if its handle was never read, when the object is garbage-collected. The memory is freed when the
- * last thread has detached.
+ * last thread has detached, and no limiter follows or watches the queue any more.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {
   /** The type of its records. */
@@ -395,8 +395,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Hands records to `handler` in arrays of up to `batchSize`, oldest first, until the queue is closed and drained. The
    * next batch is taken when the handler's promise resolves, never ahead; with `concurrency` n, up to n handlers run at
-   * a time. The event loop gets a turn after 1,024 records (or one larger batch) at the latest, and after each handler
-   * that delays it by more than 4 ms. A batch belongs to its handler: the records have left the queue.
+   * a time. The event loop gets a turn after the batch that completes 1,024 records at the latest, and after each
+   * handler that delays it by more than 4 ms. A batch belongs to its handler: the records have left the queue.
    *
    * When `signal` aborts, no more records are taken, and the signals of the running handlers abort with its reason. The
    * promise rejects with that reason when these handlers have ended, but after `graceMs` at the latest. The same

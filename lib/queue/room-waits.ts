@@ -16,7 +16,7 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** The promises of this thread's waiters for room. Native code has the order of all threads' waiters. */
+/** The promises of this thread's waiters for room. Native code keeps the order of all threads' waiters. */
 export class RoomWaits {
   readonly #native: NativeQueue;
   /** The waiters of each lane, in the order in which they came, which is the order in which a lane serves them. */
