@@ -6,7 +6,7 @@ import { type NativeLimiter, Weak } from '../binding/index.js';
 const resolutionMs = 10;
 
 /**
- * Reports to the limiter, interval by interval, whether this thread's event loop is late by more than
+ * Reports to the limiter, interval by interval, whether this thread's event loop was late on average by more than
  * `maxEventLoopDelayMs`. Keeps neither the event loop nor `owner` alive. Returns the function that ends the reports.
  */
 export function watchEventLoop(owner: object, limiter: NativeLimiter): () => void {
@@ -27,7 +27,8 @@ export function watchEventLoop(owner: object, limiter: NativeLimiter): () => voi
     const delayMs = count === counted ? 0 : (sum - summed) / (count - counted) / 1e6 - resolutionMs;
     counted = count;
     summed = sum;
-    // An overload lasts for twice the interval: until the next interval has been judged, even if the timer is late.
+    // An overload lasts for twice the interval: until the next interval has been judged, even if the timer is late by
+    // up to an interval.
     limiter.overload(delayMs > maxEventLoopDelayMs ? Math.round(2 * adaptiveIntervalMs * 1e6) : 0);
   }, adaptiveIntervalMs);
   timer.unref();

@@ -112,7 +112,7 @@ export interface Outlook {
   readonly remaining: number;
   /** The tier that would allow the least now. */
   readonly tightest: Tier;
-  /** The tier that would refuse: as `Denied.tier`. */
+  /** The tier that would refuse: as `Denied.tier`, but 'waiting-line' only if no other tier would refuse. */
   readonly tier?: Tier;
   /** As `Denied.window`. */
   readonly window?: number | undefined;

@@ -206,9 +206,10 @@ export class Limiter implements Disposable {
 
   /**
    * Decides as `tryAcquire` does, but waits until the request is allowed. The waiters of a key are served in the order
-   * in which they came, over all threads. While one waits, `allow` and `tryAcquire` for that key are refused with the
-   * tier 'waiting-line' (unless their cost is 0), so that no call overtakes the waiters. When a call is served, its
-   * thread is woken; if two threads are woken, the system decides which of them runs first.
+   * in which they came, over all threads. While one waits, `allow` and `tryAcquire` for that key are refused (except
+   * for a cost of 0), so that no call overtakes the waiters. The tier is then 'waiting-line', unless there is an
+   * overload or the cost is oversized. When a call is served, its thread is woken; if two threads are woken, the system
+   * decides which of them runs first.
    *
    * The promise resolves to a refusal at once, without a wait, if `timeoutMs` cannot be met unless limits change (the
    * waiters before this one are taken into account), if the cost exceeds the limit of a tier, or, with the tier
@@ -326,8 +327,8 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Refuses every request for the key for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked', except
-   * that an oversized cost is refused as always.
+   * Refuses every request for the key for `ms` (0 to 31 days; 0 ends a block) from now. The tier is then 'blocked',
+   * unless there is an overload, a call of `acquire` waits for the key, or the cost is oversized.
    *
    * @param key The key to block; undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.
@@ -349,8 +350,8 @@ export class Limiter implements Disposable {
   /**
    * Changes limits for all threads at one instant. Nothing is reset: a token bucket still owes what it owed, at the new
    * rate; a window keeps its counts (with a new `windowMs`, the requests of an old bucket count as if they had come at
-   * its end, or now if that is earlier); depth in flight stays. If the rate or a window's length changes, the call
-   * takes time in proportion to the number of keys, during which other threads' decisions wait.
+   * its end, or now if that is earlier); depth in flight stays. If the rate, the warm-up or a window's length changes,
+   * the call takes time in proportion to `keys.max`, during which other threads' decisions wait.
    *
    * @param changes The new figures. A figure that is left out stays as it is.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier; SluiceError
