@@ -24,7 +24,10 @@ export function delayOption(given: Options): number | undefined {
   return given.nested('delay', ['maxMs'])?.number('maxMs', 1, 3_600_000);
 }
 
-/** Waits for a limiter. Returns undefined if the client has disconnected meanwhile; then nothing stays charged. */
+/**
+ * Waits for a limiter. Returns undefined if the request can no longer be answered then, because its client has
+ * disconnected or other code has answered it; then nothing stays charged.
+ */
 export async function delayed(
   { limiter, key, cost }: Question,
   timeoutMs: number,
@@ -35,7 +38,7 @@ export async function delayed(
   try {
     const decision = await limiter.acquire({ key, cost, timeoutMs, signal: controller.signal });
     if (!read.isGone()) return decision;
-    if (decision.allowed) decision.refund(); // the client disconnected just as its turn came
+    if (decision.allowed) decision.refund(); // the request was given up, or answered, just as its turn came
     return undefined;
   } catch (error) {
     if (controller.signal.aborted) return undefined;

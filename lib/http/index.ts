@@ -222,7 +222,7 @@ function refuse<Request extends HttpRequest>(
   const { info } = refusal;
   const before = response.statusCode;
   response.statusCode = refusal.status;
-  // Nobody gets an answer then. Node.js 20.19 throws if one is written to a closed HTTP/2 stream.
+  // No client would get the answer, and Node.js 20.19 throws if one is written to a closed HTTP/2 stream.
   if (hasGone(response)) return;
   setFields(response, refusal.headers);
   if (policy.refuse === undefined || info === undefined) return answer(response, refusal);
@@ -230,7 +230,7 @@ function refuse<Request extends HttpRequest>(
   const goOn = (error?: unknown): void => {
     // Express does not treat these as errors.
     const lets = error === undefined || error === null || error === 'route' || error === 'router';
-    // An answered request cannot be let through any more: the head is sent.
+    // A request that was answered, or whose client has disconnected, cannot be let through any more.
     if (passedOn || (lets && hasGone(response))) return;
     passedOn = true;
     if (lets) {

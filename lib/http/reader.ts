@@ -19,6 +19,9 @@ export interface Reader {
   hasLeft(): boolean;
   /** Whether the request can no longer be answered: the client has disconnected, or the answer has begun. */
   isGone(): boolean;
-  /** Calls `gone` at most once, when the client disconnects. Returns a function that cancels the call. */
+  /**
+   * Calls `gone` at most once: when the client disconnects, or when the response of node:http ends in any other way.
+   * Returns a function that cancels the call.
+   */
   whenGone(gone: () => void): () => void;
 }

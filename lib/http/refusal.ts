@@ -38,17 +38,20 @@ export interface RefusalInfo {
   readonly blockedMs: number;
 }
 
-/** The answer that the adapters send: a refusal, or nothing to a client that has disconnected. */
+/** The answer that the adapters send: a refusal, or `gone`. */
 export interface Refusal {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly contentType: string;
-  /** Undefined: the client has disconnected, and neither `refuse` nor `onRefused` is called. */
+  /** Undefined for `gone`: neither `refuse` nor `onRefused` is called. */
   readonly info: RefusalInfo | undefined;
 }
 
-/** For a client that disconnected before the answer, and so gets nothing: 499 is for the logs. */
+/**
+ * For a request that can no longer be answered, because its client has disconnected or other code has answered it. The
+ * client gets nothing of this; 499 is for the logs.
+ */
 export const gone: Refusal = Object.freeze({
   status: 499,
   headers: Object.freeze({}),
