@@ -7,7 +7,7 @@ export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
 /** The lane already has as many waiters for room as it may have. */
 export const LINE_FULL: typeof answers.lineFull = answers.lineFull;
 
-/** Answers of `park()`. */
+/** Answers of `park()` and `awaitRecord()`. */
 export const PARKED: typeof parks.parked = parks.parked;
 export const ENDED: typeof parks.ended = parks.ended;
 
