@@ -27,14 +27,14 @@ inline constexpr std::uint32_t kSpinMax = 1'000'000;
 
 inline constexpr std::uint64_t kCostMax = 0xffff'ffff;
 inline constexpr double kDayMs = 86'400'000, kWindowMsMax = 366 * kDayMs;
-// Of the adaptive tier's options.
+// Bounds of the adaptive tier's options.
 inline constexpr double kLoopDelayMsMin = 1, kLoopDelayMsMax = 60'000;
 inline constexpr double kQueueWaitMsMin = 0.001, kQueueWaitMsMax = 3'600'000;
 inline constexpr double kAdaptiveMsMin = 10, kAdaptiveMsMax = 60'000;
 // The most UTF-16 code units of a key that is a text, and the most bits of one that is a bigint.
 inline constexpr std::size_t kKeyTextMax = 1'024, kKeyBitsMax = 8'192;
-// For the time zone of a calendar window: the most changes of its offset; the distance of a change from 1970 (about 285
-// years); and the offset from UTC, east or west (about 55 hours).
+// For the time zone of a calendar window: the most changes of its offset; the largest distance of a change from 1970
+// (about 285 years); and the largest offset from UTC, east or west (about 55 hours).
 inline constexpr std::uint32_t kZoneChangesMax = 4'096;
 inline constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;
 
