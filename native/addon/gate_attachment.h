@@ -50,7 +50,7 @@ struct GateParts {
            (limiter == nullptr ? gate.limiter == nullptr : limiter->shared() == gate.limiter) &&
            (stock == nullptr ? gate.stock == nullptr : stock->shared() == gate.stock);
   }
-  // Whether all parts have the same clock: an admission reads it once for all of them.
+  // Whether all parts have the same clock: an admission uses the same reading of it for all of them.
   bool share_a_clock() const {
     const auto& clock = queue->shared()->time.manual;
     return (limiter == nullptr || limiter->shared()->time.manual == clock) &&
