@@ -53,7 +53,7 @@ export type Admission =
       readonly tier: Tier;
       /** The window that refused, if `tier` is 'sliding-window': its index in the limiter's option `slidingWindow`. */
       readonly window: number | undefined;
-      /** As `Decision.retryAfterMs` of the limiter. */
+      /** As `Denied.retryAfterMs` of the limiter's decision. */
       readonly retryAfterMs: number;
     }
   | {
