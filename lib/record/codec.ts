@@ -13,7 +13,10 @@ export type RecordView<T> = Readonly<T> & { toObject(): T };
 
 /** Encodes into one buffer, and decodes from it. A position is a number of bytes from the buffer's start. */
 export interface Codec<T> {
-  /** Writes `value` at `at`. Throws a typed error if a field has a bad value; the error names the field. */
+  /**
+   * Writes `value` at `at`. Throws a typed error if `value` is not an object, or if a field has a bad value; the error
+   * for a field names it.
+   */
   encode(value: T, at: number): void;
   /**
    * Encodes `count` values of `list`, from index `first` on, into consecutive records at the start of the buffer. It
