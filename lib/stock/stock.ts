@@ -204,7 +204,8 @@ export class Stock implements Disposable {
    * any order, and the same user ('id-mismatch' otherwise).
    *
    * If a later line of a cart fails, other threads may find the units of its earlier lines taken for tens of
-   * nanoseconds. A reservation of one item never has that effect.
+   * nanoseconds. A reservation of one item has that effect only if it needs units of several shards and then fails; no
+   * other thread is refused because of that.
    *
    * @param lines 1 to 64 items with their quantities.
    * @param options `user`, `id` and `holdMs`.
