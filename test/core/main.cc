@@ -1,4 +1,4 @@
-// Runs every suite in this directory with doctest, and prints one line per suite for run.js:
+// Runs every suite that is linked with this file, with doctest, and prints one line per suite for run.js:
 //   suite <name> <passed> <failed> <seconds>
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>

@@ -3,7 +3,8 @@
 //      The last one finds faults of alignment and of the instruction set. It does not find faults of memory order,
 //      because qemu runs a program with the memory order of its host: the models find those;
 //   2. the models under model/, explored by Relacy;
-//   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
+//   3. the mutation check: each memory order in the `headers` of a model below is weakened in turn, and the model must
+//      find a defect. `untried` lists the exceptions.
 // With arguments, it runs only what they name: see selection.js, or `npm run test:core -- --help`. A program whose
 // header or sanitizer is missing is skipped, and counted as skipped.
 // Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.

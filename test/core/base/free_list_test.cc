@@ -27,8 +27,8 @@ using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
 struct Slots {
-  // A fresh list whose positions start at `past`. So the sequences in its cells, which have 32 bits, may soon wrap
-  // around.
+  // A fresh list whose positions start at `past`. The sequences in its cells have 32 bits, so if `past` is just below
+  // 2^32, they soon wrap around.
   explicit Slots(std::uint32_t count, std::uint64_t past = 0)
       : memory(FreeList<>::bytes(count)), list(memory, count) {
     list.format(count, past);

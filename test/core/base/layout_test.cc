@@ -43,7 +43,7 @@ TEST_CASE(
     "the hash of a layout depends on each of its parts, on their order, and on the arguments of note()") {
   const std::uint64_t hash = layout_of<std::uint64_t, std::uint32_t>(3, 5).hash();
   CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 5).hash() == hash);
-  CHECK(layout_of<std::uint64_t, std::uint32_t>(4, 5).hash() != hash);  // with as many cache lines
+  CHECK(layout_of<std::uint64_t, std::uint32_t>(4, 5).hash() != hash);  // takes as many cache lines
   CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 6).hash() != hash);
   CHECK(layout_of<std::uint32_t, std::uint64_t>(5, 3).hash() != hash);
   CHECK(layout_of<std::uint64_t, std::uint16_t>(3, 5).hash() != hash);

@@ -50,7 +50,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// Calls `act` with its first allocation failing, then with its second, until no allocation fails. After each failure it
+// Calls `act` with its first allocation failing, then with its second, until no allocation fails. After each call it
 // checks that nothing is left allocated, and calls `sound`. `act` must not assert, because an assertion would catch the
 // exception. Returns how many calls failed.
 template <class Act, class Sound>

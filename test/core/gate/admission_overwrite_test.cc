@@ -175,7 +175,7 @@ TEST_CASE("threads that admit, push past the gate, consume and audit lose no hol
           carried.give_back();
           for (const AdmittedOrder& order : taken) {
             if (!order.admitted()) continue;
-            // Sold units are put back on sale, so that there are always some.
+            // For each unit that is sold a new one is added, so that the item never runs out.
             if (gate.stock.confirm(*parts.stock_slot, order.reservation, gate.clock.now()) !=
                 ResolveResult::kDone)
               FAIL_CHECK("not held any more");

@@ -27,7 +27,8 @@ constexpr std::int64_t kHour = 3'600'000'000'000, kDay = 24 * kHour;
 constexpr std::int64_t kBeginning = INT64_MIN;
 constexpr Every kAll[] = {Every::kDay, Every::kWeek, Every::kMonth, Every::kYear};
 
-// A zone one hour ahead of UTC, and two hours from the 80th to the 300th day of each year. Its years have 365 days.
+// A zone one hour ahead of UTC, and two hours from day 80 to day 300 of each year, if its first day is day 0. Its years
+// have 365 days.
 std::vector<ZoneChange> saving_zone(std::int64_t years) {
   std::vector<ZoneChange> changes{{kBeginning, kHour}};
   for (std::int64_t year = 0; year < years; ++year) {

@@ -152,7 +152,7 @@ TEST_CASE("each tier by itself reports what it has left, and when it has one mor
   CHECK(rooms().bucket.left == 23);
   CHECK(rooms().bucket.more_in == kSecond / 4);
   CHECK(rooms().windows[0].left == 13);
-  // The request leaves the window 1.05 s after it was made, because its bucket lasts 50 ms.
+  // The request came at the beginning of a bucket of 50 ms, so it leaves the window of a second after 1.05 s.
   CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);
   CHECK(rooms().depth.left == 3);
   CHECK(rooms().depth.more_in == kNever);  // the depth does not depend on time

@@ -68,7 +68,7 @@ TEST_CASE("waiters are served in order, and a waiter that leaves lets the next o
   REQUIRE(lined.line.waiting() == 3);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
-  CHECK(told(2).outcome == LimiterWaiters::Told::kFront);  // one is free, but the first wants two
+  CHECK(told(2).outcome == LimiterWaiters::Told::kFront);  // 1 is free, but the first waiter wants 2
   CHECK(told(2).outcome == LimiterWaiters::Told::kNothing);
   woken.count = 0;
   lined.line.leave(asking, kEpoch, big.waiter);
@@ -230,8 +230,8 @@ TEST_CASE("a dry run lets no wait end by its deadline, even if one call cannot s
   }
 }
 
-// Makes the memory of the other owner's entries inaccessible meanwhile: a step through one of them ends the test's
-// process.
+// While told() runs for one owner, the pages of memory that contain only entries of the other owner are inaccessible: a
+// step through one of these entries would end the test's process.
 TEST_CASE("told() for one owner takes no step through the entries of another") {
   constexpr std::uint32_t kOthers = 1000, kOwn = 20;
   Lined lined(depth_of(kOthers + kOwn, 0), kOthers + kOwn);

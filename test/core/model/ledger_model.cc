@@ -234,8 +234,8 @@ struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
   }
 };
 
-// Users come and go in the same entries. Each finds its own entry, with its own count: 3 units for odd users, 1 for
-// even.
+// Users come and go in the same entries: odd ones with 3 units, even ones with 1. Each finds its own entry, and a
+// thread that reads a user's count does not find another user's.
 struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   UserModel model;
 

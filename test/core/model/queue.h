@@ -75,7 +75,7 @@ class QueueModel {
 
   // ---- the consumer ----
 
-  // A copy of QueueConsumer::park() in core/queue/queue_consumer.h, word for word.
+  // Does what QueueConsumer::park() in core/queue/queue_consumer.h does for a queue of one lane.
   bool park() {
     doorbell->park();
     if (!ring.readable(ring.head()) && !ring.drained()) return true;

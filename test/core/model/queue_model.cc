@@ -135,7 +135,8 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
   }
 };
 
-// A thread that neither pushes nor pops asks for the depth, and for the records that are not consumed.
+// A thread that neither pushes nor pops asks for the depth, whether the queue looks full, and how many positions are
+// claimed from the front on.
 struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   static constexpr std::uint64_t kRecords = 2;
   QueueModel<8> queue;

@@ -60,7 +60,7 @@ inline rl::memory_order relacy(std::memory_order order) {
 }
 
 // The functions of an Atomic have no default order, so that a header which leaves an order out does not compile here.
-// An atomic starts without a value: a load before the first store is a defect.
+// An atomic that is made without a value has none: a load before the first store is a defect.
 template <class T>
 class Atomic {
  public:

@@ -1,5 +1,5 @@
-// Orders that no consumer of the gate decides are given back: those that the queue drops, and those that are left when
-// the gate ends.
+// An order that the queue drops is given back: its place in flight and its units. When the gate ends, the orders that
+// are left give back their places in flight, and their reservations expire later.
 #include "session/gate_returns.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // Clients choose ids, users and skus. Here an attacker chooses them, knowing the code but not the secret. If the hash
-// had no secret, all these keys would meet in one place of a table.
+// had no secret, many of these keys would meet in one place of a table, and others would make two bodies look equal.
 #include <doctest/doctest.h>
 
 #include <algorithm>

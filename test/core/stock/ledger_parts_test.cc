@@ -235,7 +235,7 @@ TEST_CASE("a line whose slot is used again is not returned, though the first slo
   one.confirm(other);
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 3, 0, 6)));
-  // The same, but now the two lines of another cart use the two slots of the first cart.
+  // Now the two lines of another cart use the two slots of the first cart, which is still unknown.
   table.free_slot(first);
   table.free_slot(table.take_slot());
   const std::uint64_t carts = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;

@@ -254,7 +254,8 @@ struct Joined : TestLedger {
   static std::uint64_t as_line(std::uint64_t state) {
     return (state & ~0xffULL) | static_cast<std::uint64_t>(Phase::kLine);
   }
-  // In a snapshot a held reservation has: remaining, user, its text, tag, lines, then 7 words for each line.
+  // In a snapshot each of these held reservations has: remaining, user (2 words), length of the user's text (0), tag of
+  // the id, number of lines, then 7 words for each line.
   std::vector<std::uint64_t> held() {
     const std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
     const std::size_t list = find(words, {kItems, kRemaining});
@@ -271,7 +272,7 @@ struct Joined : TestLedger {
     forged[2] = checksum(forged);
     return forged;
   }
-  // A sold line has: slot, state, next, deadline (in a line after the first: the id), and 9 more words.
+  // A sold line has: slot, state, next, deadline (in a line after the first: the reservation), and 9 more words.
   std::vector<std::uint64_t> sold() {
     for (const std::uint64_t id : ids) REQUIRE(confirm(id) == ResolveResult::kDone);
     std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);

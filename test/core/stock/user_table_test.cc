@@ -144,7 +144,7 @@ TEST_CASE("a pair's entry contains its user, also a text, and its item") {
 TEST_CASE("threads that add and give back for the same few users never pass a limit and never lose a count") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
-  constexpr std::uint64_t kUsers = 12, kLimit = 3;  // 12 users do not fit in the table, so pairs come and go
+  constexpr std::uint64_t kUsers = 12, kLimit = 3;  // more users than buckets, so entries change users
   Table table(6);
   std::atomic<std::uint64_t> holding[kUsers] = {};
   std::atomic<std::uint64_t> beyond{0}, strange{0}, full{0}, added{0};

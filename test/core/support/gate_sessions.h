@@ -37,7 +37,8 @@ struct GateQueueHost final : QueueHost {
 // A gate whose limiter counts orders in flight, and whose stock holds their units for 30 seconds.
 struct SharedGate {
   static constexpr std::uint64_t kHold = 30 * kSecond, kUnits = 1'000;
-  // The depth that other requests hold, so that a test notices a place in flight that is given back twice.
+  // Depth that another request holds if the limiter has no keys. So a test notices a place in flight that is given back
+  // twice.
   static constexpr std::uint64_t kOthers = 100;
 
   explicit SharedGate(const Shape& shape, std::uint64_t depth_max = 1'000'000, std::uint32_t in_hand_max = 16)

@@ -1,4 +1,4 @@
-// A limiter by key: see TimedLimiter.
+// A limiter with keys. It is used as a TimedLimiter, but each call names its key by a number.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The size of every struct in a segment, which is the same on every machine, because native code and WebAssembly work
+// The sizes of the structs in segments, which are the same on every machine, because native code and WebAssembly work
 // on the same segment. A change here is a change of the layout: raise kLayoutVersion. scripts/wasm-check.js also
 // compares the members' offsets between 64-bit native code and WebAssembly.
 #pragma once
