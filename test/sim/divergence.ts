@@ -16,8 +16,8 @@ export function same(what: string, actual: unknown, expected: unknown): void {
 }
 
 /**
- * Compares times to wait. A double cannot hold more than 26 days in milliseconds to the nanosecond; sluice then returns
- * a longer time.
+ * Compares times to wait. A double cannot hold more than 26 days in milliseconds to the nanosecond. Beyond that, sluice
+ * may return a time that is some nanoseconds too long.
  */
 export function sameWait(what: string, actualMs: number, expectedNs: number): void {
   const expected = expectedNs / 1e6;

@@ -21,7 +21,7 @@ export interface Scenario {
   readonly gate?: GateScenario;
 }
 
-/** Times before days of 23 and of 25 hours in New York, and before ends of weeks, months and years. */
+/** 1970, and times before days of 23 and of 25 hours in New York, and before ends of weeks, months and years. */
 const beginnings = [
   '1970-01-01T00:00Z',
   '1970-04-25T12:00Z',

@@ -3,8 +3,7 @@ import { replay } from './simulation.js';
 
 /**
  * Leaves out the operations without which a trace still fails: delta debugging (A. Zeller, R. Hildebrandt: ddmin),
- * halving chunks of the operations. Makes at most `replays` runs, and at most one that begins after
- * `seconds`.
+ * halving chunks of the operations. Makes at most `replays` runs, and at most one that begins after `seconds`.
  */
 export async function shrink(failure: Failure, replays = 1_500, seconds = 60): Promise<Failure> {
   let best = failure;

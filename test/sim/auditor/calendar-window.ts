@@ -19,7 +19,7 @@ export class CalendarAuditor {
   limit: number;
   readonly #calendar: Calendar;
   #count = 0;
-  /** The end of the period that was counted last. */
+  /** The end of the period to which `#count` belongs. */
   #untilMs = 0;
 
   /** `beganMs`: the limiter's time 0, in milliseconds since 1970. */

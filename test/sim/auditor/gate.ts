@@ -10,7 +10,10 @@ export interface Queued<T> {
   readonly order: T;
   /** The name of its reservation. */
   reservation: number | undefined;
-  /** False if the order was pushed past the gate. If true, the limiter counts it in flight. */
+  /**
+   * False if the order was pushed past the gate, or was admitted by a gate that another has replaced. If true, the gate
+   * gives the order's place in flight back to the limiter, if it has one.
+   */
   admitted: boolean;
   /** The number of the limiter's key. */
   readonly keyAt: number;
@@ -81,7 +84,8 @@ export class GateAuditor<T> {
     if (this.queue.closed) return { outcome: 'closed' };
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
-      // The stock is asked first. If it refuses, neither the queue nor the limiter is asked, and nothing is charged.
+      // The stock is asked first. If it objects, and the order is not one to requeue, neither the queue nor the limiter
+      // is asked, and nothing is charged.
       const objection = ledger.objectionPastDue(lines, user, now);
       const stranded = ledger.stranded(lines, who, now) !== undefined;
       if (!stranded && objection) return answered(ledger.reserve(name, now, lines, who, holdNs));
@@ -158,8 +162,8 @@ export class GateAuditor<T> {
   }
 
   /**
-   * Renews the hold of each order in hand of which half is over, or will be within an eighth of the hold. Returns the
-   * nanoseconds until the next renewal is due.
+   * Renews the holds of the orders handed out: each hold that is half over, or will be within an eighth of the hold.
+   * Returns the nanoseconds until the next renewal is due.
    */
   renew(now: number): number {
     let next = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /** Orders that a consumer has taken and not decided. The next consumer first gets the orders that this one leaves. */
 export class InHand<T> {
-  /** In the order of their admission. */
+  /** In the order in which they were taken from the queue. */
   #orders: T[] = [];
   readonly #deliveries = new Map<T, number>();
   readonly #renewals = new Map<T, number | undefined>();

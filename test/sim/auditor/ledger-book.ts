@@ -60,7 +60,7 @@ const unitsMax = 4_294_967_295;
 /** The contents of a ledger, the calls about its items, and the calls that only look. */
 export class LedgerBook {
   items: Map<Sku, Item> = new Map();
-  /** The free places of the table, the longest free first. Each line of a reservation takes one. */
+  /** The free places of the table, in the order in which they will be taken. Each line of a reservation takes one. */
   free: number[];
   /**
    * For each place, the reservation that it was last given to, or `nobody` if that reservation was not made. A place
@@ -221,7 +221,7 @@ export class LedgerBook {
       lines,
     };
   }
-  /** Returns the reservation that the answer to a client's id named. */
+  /** Returns the reservation that the ledger remembers for a client's id; undefined if there is none. */
   reservationOf(id: string): number | undefined {
     const answer = this.ids.find(id)?.answer;
     return answer === 'failed' ? undefined : answer;
@@ -231,7 +231,7 @@ export class LedgerBook {
     const reservation = this.reservations.get(name);
     return reservation === undefined ? -1 : placeOf(reservation);
   }
-  /** Returns the known reservations, in the order of their places. */
+  /** Returns the reservations of which all places are still their own, in the order of their places. */
   listed(): number[] {
     const whole = [...this.reservations].filter(([name, { lines }]) =>
       lines.every(({ place }) => this.tenants.get(place) === name),

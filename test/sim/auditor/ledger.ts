@@ -33,8 +33,9 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * Returns why the stock refuses a cart. If the reason is 'sold-out' or 'user-limit', all reservations that are due
-   * expire first, if units of the refused item are held, or if the user has reached the limit of an item in a group.
+   * Returns why the stock refuses a cart. All reservations that are due expire first, and the stock is asked again, in
+   * two cases: the reason is 'sold-out' or 'user-limit', and units of the refused item are held; or the reason is
+   * 'user-limit', and that item is in a group.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const objection = this.objection(cart, user);
@@ -175,7 +176,7 @@ export class Ledger extends LedgerBook {
 
   // ---- resolving ---------------------------------------------------------------------------------------------
 
-  /** Returns the phase of a reservation; undefined if its place has been given away. */
+  /** Returns the phase of a reservation; undefined if there is none, or if its first place has been given away. */
   phase(name: number): Phase | undefined {
     const reservation = this.reservations.get(name);
     if (reservation === undefined) return undefined;
@@ -466,7 +467,7 @@ export class Ledger extends LedgerBook {
     return copy;
   }
 
-  /** Whether the free place at index `at`, and each before it, was never used. */
+  /** Whether the free place at index `at` was never used, and has a higher number than the one before it. */
   #isUnused(at: number): boolean {
     const place = this.free[at];
     return (

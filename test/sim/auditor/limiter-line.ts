@@ -178,7 +178,10 @@ export class LimiterAuditor {
     return false;
   }
 
-  /** Serves the waiters that can be served, first come first served. Refuses those that never can be. */
+  /**
+   * Serves the waiters that can be served, first come first served. If `woken`, also refuses those that can never be
+   * served, or not in time.
+   */
   serve(now: number): void {
     for (const state of this.states) {
       if (this.woken) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);

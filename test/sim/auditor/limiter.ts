@@ -27,7 +27,7 @@ interface Window {
   take(cost: number, now: number): number | undefined;
   giveBack(counted: number, cost: number, now: number): void;
   charge(cost: number, now: number): void;
-  /** Forgets the newest admissions. */
+  /** Forgets the newest admissions, up to a sum of `cost`. */
   forget(cost: number, now: number): void;
   clear(): void;
   /** Whether earlier charges can no longer be given back once the window's length is `windowMs`. */

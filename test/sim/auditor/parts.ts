@@ -10,8 +10,8 @@ export interface Part {
 
 /**
  * Returns, for each line of a reservation, how many of its units the part has; undefined if the reservation has too few
- * units of an item, or if the part names no items and the reservation has several. `summed` are the part's lines, with
- * lines of the same item added up.
+ * units of an item, or if the part is a quantity alone and the reservation has several items. `summed` are the part's
+ * lines, with lines of the same item added up.
  */
 export function unitsOfPart(
   lines: readonly Line[],

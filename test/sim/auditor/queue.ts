@@ -5,7 +5,7 @@ export interface QueueShape {
   readonly lanes: number;
   readonly weights: readonly number[];
   readonly dropOldest: boolean;
-  /** A pushed record always fits: the oldest record of its lane goes, and no event reports it. */
+  /** A pushed record always fits: if its lane is full, the lane's oldest record goes, and no event reports that. */
   readonly overwrites?: boolean;
   readonly maxWaiting: number;
 }
@@ -72,7 +72,7 @@ export class QueueAuditor<T> {
 
   // ---- producing ---------------------------------------------------------------------------------------------
 
-  /** Returns how many records of `list` were accepted; -1 if the queue is closed. */
+  /** Returns how many records of `list` were accepted; -1 if the queue is closed and the list is not empty. */
   push(lane: number, list: ReadonlyArray<Entry<T>>, countsRefusals = true): number {
     if (this.closed && list.length > 0) return -1;
     const taken = Math.min(list.length, this.#roomFor(lane));

@@ -55,7 +55,7 @@ const ways: ReadonlyArray<Decision['how']> = [
 
 export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die', 'restart'];
 
-/** Returns the order that usually goes with an id: in 3 of 10 cases drawGate() draws another order. */
+/** Returns the order that usually goes with an id: in 3 of 10 cases drawGate() draws any order. */
 export function orderOf(id: number): Pick<Order, 'user' | 'sku' | 'quantity'> {
   return {
     user: [1, 2, 7][id % 3] as number,

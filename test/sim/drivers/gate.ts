@@ -357,7 +357,8 @@ export class GateDriver implements Driver {
     );
     auditor.inHand.begin();
     if (!auditor.hasLive(this.time.now)) {
-      // No order will come. The consumer drops what is due, and sleeps until the signal aborts.
+      // No order will come. The consumer drops what is due. It then sleeps until the signal aborts, or ends because the
+      // queue is closed.
       auditor.take(batchSize, this.time.now);
       await new Promise((resolve) => setImmediate(resolve));
       controller.abort(aborted);

@@ -212,7 +212,7 @@ export class LimiterDriver implements Driver {
         ...auditor.counters,
         waiting: auditor.waiting,
         inFlight: auditor.inFlight,
-        // The auditor does not know how many decisions are about guests.
+        // With room for one key some keys are guests. The auditor does not know how many decisions are about them.
         overflowed: this.scenario.maxKeys === 1 ? overflowed : 0,
         forgotten: 0,
       },
@@ -250,8 +250,8 @@ export class LimiterDriver implements Driver {
   }
 
   /**
-   * A release through an object first counts against the decisions that this object made, up to the depth that they
-   * hold.
+   * Adds `by` to the depth that an object's decisions hold for a key. A release through the object subtracts from this
+   * depth first, whichever call took what is released.
    */
   #countDecisions(owner: Limiter, keyAt: number, by: number): void {
     const ofKeys = this.#ofDecisions.get(owner) ?? new Map<number, number>();
