@@ -159,7 +159,8 @@ export function handler(shop, memory, random, sleep, stock) {
     const before = memory.countHandled(id);
     if (hold.deliveries <= before) memory.violate(violations.undercounted, id);
     if (random.chance(0.3)) await sleep(random.between(1, 5));
-    if (random.chance(0.02)) await sleep(random.between(50, 250)); // longer than a short hold, so the hold is renewed
+    // Mostly longer than a short hold, which the gate then renews.
+    if (random.chance(0.02)) await sleep(random.between(50, 250));
     if (random.chance(0.005)) return sleep(2 * handlerTimeoutMs); // the handler times out
     for (let works = isWorkedOn(id) ? random.below(4) : 0; works > 0; works--) {
       workOn(shop, stock, random, hold.reservation ?? 0n);

@@ -160,7 +160,7 @@ describe('retryAfterMs', () => {
               continue;
             }
             expect(decision.retryAfterMs).toBeGreaterThan(0);
-            // In a wait of days the last nanosecond may be off if the rate is no binary fraction: 2^53 ns are 104 days.
+            // A wait of hours may be a nanosecond too long if the rate is no binary fraction.
             const early = decision.retryAfterMs < day / 10 ? nanosecond : 2 * nanosecond;
             clock.advance(decision.retryAfterMs - early);
             const refused = limiter.tryAcquire({ cost });

@@ -1,6 +1,6 @@
 // Asks limiters at random for `seconds`, in bursts with pauses between them. Posts for each limiter the times before
-// and after each call that was allowed (ns since `startNs`), its cost and its key, and the slots of time in which it
-// asked.
+// and after each call that was allowed (ns since `startNs`), its cost and its key, and the slots of time in which its
+// bursts began.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Limiter } from 'sluice';
