@@ -206,7 +206,8 @@ TEST_CASE("threads that take and undo at the same time share exactly the tokens 
   constexpr unsigned kThreads = 4;
   const std::uint64_t rounds = repetitions(200);
   for (std::uint64_t round = 0; round < rounds; ++round) {
-    // The clock does not move meanwhile, because the accrued part of a take that is undone late stays taken.
+    // The clock does not move while the threads run, because the accrued part of a take that is undone late stays
+    // taken.
     in_threads(kThreads, [&](unsigned index) {
       Random random(round * kThreads + index);
       for (int i = 0; i < 250; ++i) {

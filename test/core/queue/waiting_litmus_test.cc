@@ -30,8 +30,8 @@ TEST_CASE("a producer that begins to wait and a consumer that frees room never m
   ThreadSlot* thread = queues[0].thread_slots().acquire();
   const Clock clock;
   alignas(kCacheLine) std::atomic<std::uint64_t> rounds[2] = {};
-  // Cache lines that both threads write. The consumer's stores to these lines must become visible before its store of
-  // head, which is therefore delayed.
+  // Cache lines that both threads write. On x86-64 the consumer's stores to these lines become visible before its store
+  // of head, which is therefore delayed.
   struct alignas(kCacheLine) Line {
     std::atomic<std::uint64_t> word;
   };
