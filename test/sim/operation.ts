@@ -1,7 +1,7 @@
 /**
  * One step of a run. It contains everything that it needs, so that it can be run again whatever other steps are left
- * out. It refers to an object by the `name` of the step that made it. If there is no such object, the step does
- * nothing.
+ * out. It refers to what another step has made, such as a reservation, by the `name` of that step. If that does not
+ * exist, the step does nothing.
  */
 export interface Operation {
   readonly driver: string;

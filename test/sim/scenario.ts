@@ -76,7 +76,8 @@ function drawQueueScenario(random: Random): QueueScenario {
 }
 
 function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean): LimiterScenario {
-  // With a manual clock, no bell reports to a limiter that a queue has become shorter, so no caller waits for that.
+  // No bell reports to a limiter that a queue has become shorter, and with a manual clock no timer looks at the queue
+  // either. So no caller waits at a limiter that follows a queue.
   const followsQueue = hasQueue && random.chance(0.4);
   const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
   // More keys than a limiter of one key has room for, except as guests; too few guests to push one out.

@@ -260,7 +260,7 @@ export class QueueDriver implements Driver {
     for (const queue of this.objects) queue[Symbol.dispose]();
   }
 
-  /** Permits of objects that have been disposed of. */
+  /** The permits that were left to objects when these were disposed of, by the name of the step that reserved them. */
   readonly #diedSince = new Set<number>();
 
   object(by: number): Queue<Row> {
