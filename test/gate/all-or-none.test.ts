@@ -34,7 +34,7 @@ function open(
     clock,
   });
   const gate = Gate.create({ queue, limiter, stock, fields });
-  /** Returns everything that an admission changes. */
+  /** Returns figures of the limiter, the queue and the stock that an admission changes. */
   const state = () => {
     const { refused: _refused, ...limits } = limiter.stats();
     const { depth, pushed, popped } = queue.stats();

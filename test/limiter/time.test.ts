@@ -160,7 +160,8 @@ describe('retryAfterMs', () => {
               continue;
             }
             expect(decision.retryAfterMs).toBeGreaterThan(0);
-            // A wait of hours may be a nanosecond too long if the rate is no binary fraction.
+            // A wait of hours may be a nanosecond too long if the rate is no binary fraction. So the test looks 2 ns
+            // before the end of such a wait.
             const early = decision.retryAfterMs < day / 10 ? nanosecond : 2 * nanosecond;
             clock.advance(decision.retryAfterMs - early);
             const refused = limiter.tryAcquire({ cost });

@@ -69,7 +69,7 @@ describe('a thread whose event loop never turns', () => {
       maxReservations: 512,
       holdMs: 1,
     });
-    // No timer runs within this loop.
+    // No timer runs within this loop, so reserve() itself must find the holds that are over.
     let expired = 0;
     while (expired < 2_000) {
       stock.reserve({ sku: 1, quantity: 1 });

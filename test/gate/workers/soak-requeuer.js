@@ -1,5 +1,5 @@
 // Admits the held orders of a restored ledger again and again, in random order, until it is terminated or has made
-// 1,000 calls for each order.
+// 1,000 times as many calls as there are orders.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
