@@ -114,7 +114,8 @@ struct RelacyAtomics {
   static void fence(std::memory_order order, Site at = Site::current()) noexcept {
     rl::atomic_thread_fence(relacy(order), info(at));
   }
-  // For spin loops: lets other threads run. Afterwards this thread sees what they have stored.
+  // For spin loops: lets other threads run. Afterwards a load returns no value that this thread had read before the
+  // pause, if a newer one was stored.
   static void pause(Site at = Site::current()) noexcept { rl::yield(1, info(at)); }
 
   // A record in the ring is one PlainWord; outside the ring it is a std::uint64_t.
