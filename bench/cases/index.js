@@ -1,4 +1,7 @@
-/** The groups of figures, in the order of the reports. A new group needs one import and one name here. */
+/**
+ * The groups of figures, in the order of the reports. A new group needs one import and one name, here or in
+ * repository-only/index.js.
+ */
 import { existsSync } from 'node:fs';
 import { group as allocation } from './allocation/group.js';
 import { group as callCost } from './call-cost/group.js';

@@ -37,7 +37,7 @@
  * @property {(data: any) => Outlet} openOutlet
  */
 
-/** The most records in flight, for every rival. */
+/** The most records in flight, for each rival that has a bound on records. */
 export const CAPACITY = 65_536;
 
 /**

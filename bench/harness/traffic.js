@@ -135,9 +135,10 @@ function sumOf(payload) {
 /** @typedef {{ count: number, checksum: number, disorder: number }} Received */
 
 /**
- * Counts and sums the arriving orders, and compares every order's number with the next number of its producer.
+ * Counts and sums the arriving orders, and compares every order's number with the number that its producer's next order
+ * must have.
  * @param {number} producers
- * @param {(received: Received) => void} allArrived called with the last order of the last producer
+ * @param {(received: Received) => void} allArrived called when the last order of every producer has arrived
  * @param {number} [recordBytes]
  * @returns {(order: Readonly<Order>) => void} the visitor of each order
  */
@@ -172,7 +173,7 @@ function partsOf(recordBytes) {
 /**
  * @param {Sent[]} sent one per producer
  * @param {Received} received
- * @throws if an order was lost, duplicated, altered or out of its producer's order
+ * @throws if an order was lost, duplicated or out of its producer's order, or if the checksums differ
  */
 export function assertDelivered(sent, { count, checksum, disorder }) {
   const sentCount = sent.reduce((sum, producer) => sum + producer.count, 0);

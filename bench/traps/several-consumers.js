@@ -31,7 +31,7 @@ const SERVED = 32; // orders served so far
 const UNITS = 64; // units left
 const READY = 96; // threads that wait for the start
 const REFUSED = 128; // threads that did not get the lease
-const LOG = 160; // from here on the numbers of the orders, as they are served
+const LOG = 160; // from here on the orders as they are served: number, or ~number without a unit
 
 /**
  * Does the work of an order before the decision: some orders need more, as some baskets are larger.

@@ -8,7 +8,7 @@
  *   - take, then find the queue full: the sender gets "try again", but the unit stays deducted. It was not bought and
  *     cannot be bought: a ghost. The sale ends with unsold units.
  *   - an atomic deduction and a roll-back for a full queue, as a careful author writes it: a thread that dies between
- *     the two steps rolls nothing back. Every deployment and every crash leaves ghosts.
+ *     the two steps rolls nothing back. Each deployment and each crash may leave ghosts.
  *
  * sluice: `gate.admit(order)` takes limiter, stock and queue in one native call: all of it happens or none, and a
  * thread cannot be terminated within it. An admitted order is in the queue, with its reservation.
@@ -101,7 +101,7 @@ function gateBuyer(handle) {
  * @property {number} attempts
  * @property {number} units of each item
  * @property {number} capacity of the queue
- * @property {number} generations how often all threads are terminated, in equal parts of the attempts
+ * @property {number} generations how often all threads are terminated: each time after an equal part of the attempts
  * @property {number} consumedFrom the share of the attempts that are made before the consumer begins
  */
 
@@ -130,8 +130,8 @@ async function run(version, { attempts, units, capacity, generations, consumedFr
     const threads = Array.from({ length: THREADS }, () =>
       thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
     );
-    // The attempts up to the end of this generation, and twice as many more as can be in progress at one time, so that
-    // the last item has had its rush, too.
+    // Waits for the attempts of the generations so far, and for twice as many more as can be in progress at one time,
+    // to let the last item have its rush, too.
     await attempted(words, (attempts * generation) / generations + 2 * THREADS * BUYERS);
     await Promise.all(threads.map((one) => one.terminate()));
   }

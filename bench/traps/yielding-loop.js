@@ -7,10 +7,10 @@
  * of the run queue. Beside one busy thread on the same processor, it runs again when that thread's time slice is over:
  * after milliseconds, although the item has been there all the time.
  *
- * A consumer of sluice spins for a bounded time, with the processor's pause instruction, in case an item comes at once;
- * then it parks. A producer that finds it parked rings the bell (an eventfd), and the scheduler runs a thread that is
- * woken from sleep at once, before threads that compute. A fence separates store and load on both sides, so that no
- * ring of the bell is lost.
+ * A consumer of sluice parks. With the option `spin` of `consume()` it first spins for a bounded time, with the
+ * processor's pause instruction, in case an item comes at once. A producer that finds it parked rings the bell (an
+ * eventfd), and the scheduler runs a thread that is woken from sleep at once, before threads that compute. A fence
+ * separates store and load on both sides, so that no ring of the bell is lost.
  *
  * In C++ (Linux): the core's ring, one item a millisecond, and a consumer that yields or parks by the core's doorbell.
  * If the consumer is alone on its processor, the trap measures how much of it the consumer takes; beside a busy thread,

@@ -54,7 +54,7 @@ function countBytes() {
   }
   const collected = profiler.stop().statistics.length;
   if (collected > 0) throw new Error(`${collected} collections while bytes were counted`);
-  // V8's own allocations meanwhile are less than a hundredth of a byte for each of so many records, so rounding removes
+  // Divided by so many records, V8's own allocations meanwhile are so small a part of a byte that rounding removes
   // them.
   const each = (/** @type {number} */ bytes) => Math.round((bytes / runs / RUN) * 100) / 100;
   return { push: each(pushed), drain: each(drained) };

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** Records between two looks at the clock. They take about ten microseconds. */
+/** Records between two looks at the clock. They take ten microseconds or more. */
 const STRETCH = 512;
 
 const { rival, batch, warmUpMs, measuredMs } = workerData;

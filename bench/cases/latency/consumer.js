@@ -1,4 +1,7 @@
-/** The consumer thread: on its event loop it checks every order, and records how long ago it was pushed. */
+/**
+ * The consumer thread: on its event loop it checks every order, and records how long ago each order that it times was
+ * pushed.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { clockFrom } from '../../harness/threads/clock.js';

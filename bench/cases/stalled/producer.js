@@ -1,7 +1,7 @@
 /**
  * The producer thread. At its start it rehearses: it offers messages to links of its own, which have no consumer, and
- * goes on long after they are full. Then V8 has compiled all of the code, and the memory for that is in use before
- * growth is measured.
+ * goes on after those with a bound are full. Then V8 has compiled all of the code, and the memory for that is in use
+ * before growth is measured.
  *
  * First phase: it delivers enough orders for several laps of every ring, so that all memory of the ring is in use.
  * Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try again when a

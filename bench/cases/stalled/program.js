@@ -1,5 +1,5 @@
 /**
- * A process that sends a million messages to a stalled consumer of one rival. It sends its parent the growth of its
+ * A process that offers `attempts` messages to a stalled consumer of one rival. It sends its parent the growth of its
  * resident memory meanwhile, and the number of messages that were taken.
  */
 import { residentBytes } from '../../harness/threads/resident-memory.js';

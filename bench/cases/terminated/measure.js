@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** The longest time for which a pusher runs before it is terminated. */
+/** The longest time between a pusher's report that it pushes and the moment at which it is to be terminated. */
 const PUSHING_MS_MAX = 2;
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Measures throughput between threads: a warm-up phase, then the measured one, from the release of the producers to the
- * moment when the consumer has finished the last record. A record counts only if it was delivered once, unaltered and
- * in its producer's order.
+ * moment when the consumer has finished the last record. The measurement fails unless every record was delivered once
+ * and in its producer's order, and the checksums of the records sent and received are equal.
  */
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';
@@ -27,7 +27,7 @@ export function measureThroughput(run) {
 }
 
 /**
- * Describes the threads of a measurement and measures them.
+ * Returns the threads of a measurement, and the function that measures them: both are for withThreads().
  * @param {Run} run
  */
 export function throughputOf({ rival, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {

@@ -7,7 +7,7 @@
  * @property {() => void | Promise<void>} turn makes the calls: this is timed
  * @property {() => void | Promise<void>} [rest] runs between turns, untimed: drains the queues that the turn filled
  * @property {(calls: number) => void | Promise<void>} check throws unless all `calls` made so far had the outcome that
- *   the case is named after. A thread calls it after its last rest
+ *   the case is to measure. A thread calls it after its last rest
  * @property {() => void | Promise<void>} [close]
  *
  * @typedef {object} Shared the object that all threads of one measurement call

@@ -5,7 +5,8 @@
 
 /**
  * @param {unknown} error of an import
- * @returns {string | undefined} the package or binary that is not installed; undefined: the error has another cause
+ * @returns {string | undefined} why the package is not here, if it or its binary is not installed; undefined: the error
+ *   has another cause
  */
 export function missingPackage(error) {
   if (!(error instanceof Error)) return undefined;

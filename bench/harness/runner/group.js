@@ -9,7 +9,7 @@
  * @property {string} about describes what is measured and how, in a sentence or two; the reports print it
  * @property {Comparison[]} comparisons
  * @property {Bar[]} bars
- * @property {number} [roundsMax] fewer rounds than the run's, for measurements that take long or hardly vary
+ * @property {number} [roundsMax] the most rounds of this group, for measurements that take long or hardly vary
  *
  * @typedef {object} Comparison cases measured alternately. The runner first waits for an idle machine
  * @property {string} title

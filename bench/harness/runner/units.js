@@ -48,7 +48,7 @@ export function valueText(value, unit) {
 }
 
 /**
- * Formats the median, the smallest and the largest value, all three with the suffix that suits the median.
+ * Formats the median, the smallest and the largest value, all three in the unit that suits the median.
  * @param {import('./statistics.js').Spread} spread
  * @param {Unit} unit
  */
@@ -65,7 +65,7 @@ function scaleOf(value, unit) {
   return scales.find(([least]) => Math.abs(value) >= least) ?? last;
 }
 
-/** Formats three significant digits. @param {number} value */
+/** Formats a number with few digits: three significant ones if it is from 1 to 999. @param {number} value */
 export function digits(value) {
   const size = Math.abs(value);
   if (size === 0) return '0';

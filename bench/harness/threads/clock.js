@@ -1,4 +1,7 @@
-/** One clock for all threads: each thread's performance.now() counts from that thread's own start. */
+/**
+ * A clock that shows the same time in all threads. (performance.now() counts from the start of the thread that calls
+ * it.)
+ */
 
 const LOOKS = 64;
 

@@ -2,8 +2,8 @@
 import { existsSync, openSync, readSync } from 'node:fs';
 
 /**
- * Linux counts pages for each processor and sums them up only now and then; only this file of the system has the exact
- * sum.
+ * Linux counts a process's pages on each processor, and adds the counts up only now and then, so the sum in
+ * /proc/self/stat, which Node.js reads, is not exact. For this file it looks at the pages themselves.
  */
 const EXACT = '/proc/self/smaps_rollup';
 const FIELD = 'Rss:';

@@ -6,6 +6,8 @@
  * operation makes as few as the memory model allows:
  *   push of 1 or of n     2    claim (compareExchange of the tail), publish (exchange of a stamp)
  *   drain                 1 for each published run (load of its stamp) + 1 (store of the head)
+ * A push that must read the head again makes 2 more, and each compareExchange that fails 1 more. A drain that visits
+ * all records makes 1 more, by which it finds no further one.
  *
  * Memory, in bytes; words that different threads write are 128 bytes apart:
  *     0   tail    next position to claim; bit 0 means "closed"
@@ -87,7 +89,7 @@ export class Ring {
     }
     const slots = slotsFor(capacity);
     // A shared WebAssembly memory is a SharedArrayBuffer that starts at the beginning of a page. A plain one may start
-    // at any multiple of 16 bytes, and then each of its slots would lie across two cache lines.
+    // at any multiple of 16 bytes, and then its slots may lie across one cache line more than they need.
     const pages = Math.ceil((SLOTS_BYTES + slots * type.slotBytes) / PAGE_BYTES);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
     const words = new Int32Array(memory);
@@ -196,7 +198,10 @@ export class Ring {
     return max - left;
   }
 
-  /** No push succeeds after this; records pushed before can still be drained. */
+  /**
+   * No thread claims a position after this. Records whose positions were claimed before are still published and
+   * drained.
+   */
   close() {
     const tail = Atomics.or(this.#words, TAIL, CLOSED);
     if (tail & CLOSED) return;

@@ -2,8 +2,8 @@
  * Orders as messages of ports, in the fastest form found. One record is sent as an array of its values, which is faster
  * than the object, a JSON or comma-separated string, a Float64Array or an ArrayBuffer. A batch, or a record with a
  * payload, is sent as one packed Float64Array. It is copied, which is faster than transferring it, and 10 times as fast
- * as an array of objects. The consumer takes the messages in its port with receiveMessageOnPort, which is faster than
- * one event for each message.
+ * as an array of objects. On its event loop the consumer gets one message by an event, and then takes those that wait
+ * in its port with receiveMessageOnPort, which is faster than one event for each message.
  *
  * A port has no bound. Here a shared count of records in flight limits them to the rings' capacity (several producers
  * may exceed it by a batch each), because flooding an unbounded port is slower, and takes memory without end.
@@ -61,7 +61,7 @@ export function boundedInlet(port, { inFlight, recordBytes }) {
 
 /**
  * @template Port
- * @param {Port[]} ports one of each producer
+ * @param {Port[]} ports one for each producer
  * @param {Bound} bound
  * @param {(port: Port, receive: (values: ArrayLike<number>) => void) => void} listen calls `receive` with each message
  * @returns {import('../../harness/rival.js').Outlet}

@@ -1,6 +1,7 @@
 /**
  * MessagePort as programs usually use it: postMessage without a bound, one 'message' event for each record. The queue
- * grows as long as the producer is faster, and the receiver's loop delivers all of it before anything else gets a turn.
+ * grows as long as the producer is faster, and the receiver's loop delivers all messages that wait before timers and
+ * I/O get a turn.
  */
 import { connect as connectPorts } from './message-port.js';
 import { packedView, valuesOf } from './packed-orders.js';

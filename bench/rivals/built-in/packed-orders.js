@@ -13,7 +13,7 @@ export function numbersOf(recordBytes) {
 
 /**
  * @param {number} recordBytes
- * @returns {(order: Order) => number[]} the values of an order that has no payload
+ * @returns {(order: Order) => number[]} a function that returns the values of an order without a payload
  */
 export function valuesOf(recordBytes) {
   if (recordBytes === 8) return (order) => [order.orderId, order.quantity, order.producer];

@@ -1,6 +1,7 @@
 /**
  * denque: a double-ended queue within one thread, in an array used as a ring. It is used by `push` and `shift`, as in
- * its README. It keeps references, not copies, and has no waits, so its cost is the least of a queue in JavaScript.
+ * its README. It keeps references, not copies, and has no waits, so it costs little more than the least that a queue in
+ * JavaScript can cost.
  */
 import Denque from 'denque';
 

@@ -16,7 +16,10 @@ await caller.check(callsInAll);
 await caller.close?.();
 parentPort?.postMessage(phase);
 
-/** @param {number} durationMs the phase ends when its turns took this long, or the phase REST_FACTOR times as long */
+/**
+ * @param {number} durationMs the phase ends when its turns together have taken this long, or turns and rests together
+ *   REST_FACTOR times as long
+ */
 async function callFor(durationMs) {
   const giveUpAt = performance.now() + durationMs * REST_FACTOR;
   let calls = 0;

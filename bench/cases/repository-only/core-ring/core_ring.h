@@ -1,4 +1,5 @@
-// sluice's ring, used as the queue uses it: claim, copy, publish; the consumer reads in place, up to 64 at a time.
+// sluice's ring. A push does what a push to the queue does: it claims, copies and publishes. The consumer takes up to
+// 64 items at a time, as the queue's does, but reads them in place, where the queue first copies them to staging.
 #pragma once
 
 #include <cstddef>

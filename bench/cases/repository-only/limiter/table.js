@@ -1,6 +1,7 @@
-// `npm run bench:limiter` measures sluice's limiter and its rivals, and rewrites the tables between the marks in
-// docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the most calls that it lets
-// through in any one second under patterns that are known to break limiters, and the memory of a key.
+// `npm run bench:limiter` measures sluice's limiter and its rivals, and rewrites (with --print: prints) the tables
+// between the marks in docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the
+// most calls that it lets through in any one second under patterns that are known to break limiters, and the memory of
+// a key.
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';

@@ -1,4 +1,6 @@
-/** `npm run bench:micro`: benny's suite of push and drain of every rival, in one thread. */
+/**
+ * `npm run bench:micro`: benny's suites of push and drain, in one thread, for the queues that bench/cases/queues lists.
+ */
 import benny from 'benny';
 import { CAPACITY, load } from '../../../harness/rival.js';
 import { OrderSource } from '../../../harness/traffic.js';

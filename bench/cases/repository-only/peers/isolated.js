@@ -1,6 +1,7 @@
 /**
  * Throughput of a rival that cannot be measured in the benchmark's own process, because it does not survive the end of
- * its threads. A child process measures it as all other rivals are measured, sends the result, and is killed.
+ * its threads. A child process measures it as the group throughput measures its rivals, sends the result, and is
+ * killed.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

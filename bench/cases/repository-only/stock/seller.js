@@ -26,7 +26,8 @@ for (;;) {
       stock.cancel(answer.reservation);
       reservations++;
     } else if (answer.reason !== 'ledger-full') {
-      throw new Error(answer.reason); // a thread that lost its processor may make the table look full for a while
+      // The reason 'ledger-full' is no error: while a thread has lost its processor, the table may look full.
+      throw new Error(answer.reason);
     }
   }
 }

@@ -15,8 +15,9 @@ export const CAPACITY = 4_096;
 const PLENTY = 4_000_000_000;
 
 /**
- * A limit of `perSecond` with a burst of `atOnce`. For 'rate-limited' the rate is almost zero: the first call takes the
- * burst, and the measurement is over before another order could pass.
+ * The settings that lead to each outcome. The limiter has the rate `perSecond` and the burst `atOnce`. For
+ * 'rate-limited' the rate is almost zero: the first call takes the burst, and the measurement is over before another
+ * order could pass.
  *
  * @typedef {{ stock: number, perSecond: number, atOnce: number, capacity: number }} Setting
  * @type {Record<Outcome, Setting>}

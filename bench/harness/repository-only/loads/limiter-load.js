@@ -1,4 +1,4 @@
-/** The load of limiters in every measurement: all of them answer the same questions. */
+/** The load of the limiters in the groups limiter and gate: all of them answer the same questions. */
 
 /** More than any measurement uses, and few enough for every limiter to count. */
 export const PLENTY = 1_000_000_000;

@@ -71,8 +71,9 @@ export async function answer(running) {
 }
 
 /**
- * Makes a copy of core/base/atomics.h that does not keep words of different threads apart, in a directory that the
- * compiler must search first (`-I`). With it, the words of different threads are side by side in the core's objects.
+ * Makes a copy of core/base/atomics.h that does not keep words of different threads apart. Returns the flag (`-I`) by
+ * which the compiler finds the copy, if it is the first such flag. With the copy, the words of different threads are
+ * side by side in the core's objects.
  */
 export async function withoutPadding() {
   const header = await readFile(`${native}/core/base/atomics.h`, 'utf8');

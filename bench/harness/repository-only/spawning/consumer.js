@@ -4,7 +4,7 @@ import { deliveryCheck } from '../../traffic.js';
 /** @typedef {import('../../traffic.js').Received & { finishedAt: bigint }} Report */
 
 /**
- * @param {(report: Report) => void} allArrived called with the last order of a phase
+ * @param {(report: Report) => void} allArrived called when the last order of a phase has arrived
  * @returns {(order: import('../../traffic.js').Order) => void} the function to call with every order
  */
 export function reportingVisit(allArrived) {
