@@ -17,8 +17,8 @@
 const RETRY_SOON_SECONDS = 1;
 
 /**
- * 409 has its cause in the order: sending it again does not help. 503 has its cause in the server: sending it
- * again may help.
+ * 409 has its cause in the order, its user or the stock: a client should not send the order again. 503 has its cause in
+ * the server: sending the order again may help.
  * @type {Record<Exclude<Admission['outcome'], 'admitted' | 'already-ended' | 'rate-limited'>, 409 | 503>}
  */
 const REFUSALS = {

@@ -9,7 +9,10 @@ import { WorkerThread } from './worker-thread.js';
  * @typedef {ThreadFindings & { threads: number }} Findings
  */
 
-/** At least two, so that orders come from more than one thread. */
+/**
+ * At least two, so that orders come from more than one thread. (With fewer than four connections it is one, because a
+ * thread needs two.)
+ */
 const THREADS_MIN = 2;
 const THREADS_MAX = 4;
 

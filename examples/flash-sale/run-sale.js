@@ -9,7 +9,10 @@ import { trade } from './trade.js';
 import { judge } from './verdicts.js';
 import { WorkerThread } from './worker-thread.js';
 
-/** How long the cashier may take after the server has closed. At most one full queue of orders is left then. */
+/**
+ * How long the cashier may take after the server has closed. At most a full queue of orders, and those that the cashier
+ * has in hand, are left then.
+ */
 const LAST_ORDERS_MS = 20_000;
 
 const BYTES_PER_KIBIBYTE = 1_024;

@@ -68,7 +68,10 @@ export class OrderServer {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Accepts no more connections, finishes the requests in flight, and resolves when all connections are closed. */
+  /**
+   * Accepts no more connections, lets the requests in flight finish for a time, and resolves when all connections are
+   * closed.
+   */
   async close() {
     const closed = once(this.#http, 'close');
     this.#http.close();

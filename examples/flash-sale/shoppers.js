@@ -22,7 +22,7 @@ import { Tally } from './tally.js';
  * @typedef {object} Problem
  * @property {string} what
  * @property {number} times
- * @property {string} heard  what was heard the first time
+ * @property {string} heard  what a thread heard the first time
  */
 
 /**

@@ -43,7 +43,8 @@ export function allHold(verdicts) {
 
 /**
  * Checks the sold units in three ways: by the cashier's book, by the promises to clients that were not cancelled, and
- * by the most units that were promised at any one moment of the sale.
+ * by the most units that were promised at any one moment of the sale. Compares the cashier's book with the ledger's
+ * count, too.
  * @param {Books} books
  * @returns {Verdict}
  */
