@@ -1,6 +1,7 @@
-// Compiles lib/ to dist/ with tsc. With --if-stale it does so only if lib/ or dist/ has changed since the last run.
-// During a build dist/ stays in place, and each of its files is complete: tsc writes into another directory, and then
-// each changed file is renamed into dist/. A test or a server that runs meanwhile finds no file of it missing.
+// Compiles lib/ to dist/ with tsc. With --if-stale it does so only if lib/, tsconfig.json, package-lock.json or dist/
+// has changed since the last build. During a build dist/ stays in place, and each of its files is complete: tsc writes
+// into another directory, and then each changed file is renamed into dist/. A test or a server that runs meanwhile
+// misses only files whose sources were removed from lib/.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Formats the C++ sources in place; with --check it only reports what would change.
+// Formats the C++ sources of native/, test/core/ and bench/ in place; with --check it only reports what would change.
 
 import { spawnSync } from 'node:child_process';
 import { findTool, sourcesIn } from './clang.js';

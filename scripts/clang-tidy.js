@@ -1,5 +1,5 @@
-// Lints the C++ sources: every translation unit below native/, and through them the headers of the core. The
-// checks are in .clang-tidy. Run it after `npm run build:native`, which finds Node's headers.
+// Lints the C++ sources: every translation unit below native/, and through them the headers of core, session, contract,
+// platform and addon. The checks are in .clang-tidy. Run it after `npm run build:native`, which finds Node's headers.
 
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';

@@ -1,6 +1,6 @@
-// Writes compile_commands.json, from which clangd and other tools read how each C++ source is compiled: the addon as by
-// node-gyp, the core's tests and models as by test/core/run.js. Run it after `npm run build:native`, which finds Node's
-// headers, and again when a source is added.
+// Writes compile_commands.json, from which clangd and other tools read how the C++ sources of native/ and test/core/
+// are compiled: the former as by node-gyp, the latter as by test/core/run.js. Run it after `npm run build:native`,
+// which finds Node's headers, and again when a source is added.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 /** Text by path, relative to the root. @typedef {ReadonlyMap<string, string>} Tree */
 /** Returns the violations of a rule, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
 
-/** The headers that core and sessions may include. These need a compiler, but no operating system and no heap. */
+/**
+ * The system headers that core and sessions may include. These need a compiler, but no operating system and no heap.
+ */
 export const freestanding = [
   ...['algorithm', 'atomic', 'bit', 'cmath', 'cstddef', 'cstdint', 'cstring', 'iterator', 'limits', 'new'],
   ...['optional', 'span', 'string_view', 'type_traits', 'utility', 'intrin.h'], // the last: MSVC's
@@ -106,7 +108,7 @@ const columns = 120;
 const codeLinesMax = 350;
 const testLinesMax = 400;
 /**
- * Files with more lines, and how many they have. These numbers may only shrink.
+ * Files with more lines, and how many they may have. These numbers may only shrink.
  * @type {Record<string, { lines: number, why: string }>}
  */
 const longer = {
