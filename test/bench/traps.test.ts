@@ -6,8 +6,8 @@ import type { Figure, Result } from '../../bench/traps/trap.js';
 const patienceMs = 280_000;
 
 /**
- * Returns the result of a quick run of the trap. Fails unless the run showed every count that the trap declares, before
- * the test's own assertions.
+ * Returns the result of a quick run of the trap. Fails if a claim that every run must show (`seen`) does not hold, or
+ * if the trap has no such claim.
  */
 async function quickRun(name: string): Promise<Result> {
   const result = await runTrapNamed(name, { quick: true });

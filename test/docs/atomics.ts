@@ -1,6 +1,7 @@
 /**
  * Finds the atomic words that C++ sources declare, and their fences. It reads text, not C++: it knows the ways in which
- * this repository declares an atomic, and throws on one that it does not know.
+ * this repository declares an atomic, and throws if it finds std::atomic_flag, __atomic_load_n() or the like, which it
+ * cannot read.
  */
 
 /** `Struct.word` for each declaration, and the function of each fence, in the order of the text. */

@@ -30,7 +30,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(copy, { recursive: true, force: true }));
 
-/** Builds the file `name` of the package: an addon whose contract has this hash, or none. */
+/**
+ * Builds the file `name` of the package: an addon that exports `hash` as the hash of its contract, or exports no hash.
+ */
 function build(name: string, hash?: string): void {
   const [compiler = 'c++', ...flags] = (process.env['CXX'] ?? 'c++').split(' ');
   const macos = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];

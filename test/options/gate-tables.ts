@@ -18,13 +18,13 @@ const order = { sku: 1, quantity: 1, user: 1, id: 1n, small: 1, signed: 1, text:
 const newQueue = () => Queue.create(Order, { capacity: 4 });
 const newStock = () => Stock.create({ items: [{ sku: 1, quantity: 4, perUser: 4 }], maxReservations: 8 });
 
-/** The fields of a record that can hold a whole number. */
+/** The rules for the name of a field that must be an unsigned whole number. */
 const field = {
   good: ['sku', 'quantity', 'user', 'id', 'small'],
   wrong: [0, null, true, [], ['sku'], {}, '', 'nothing', 'signed', 'text', 'flag', 'toString', '__proto__'],
   outside: [],
 };
-/** The fields that can hold a key. */
+/** The rules for the name of a field that has a key: an unsigned whole number or a text. */
 const keyField = {
   ...field,
   good: [...field.good, 'text'],

@@ -12,7 +12,7 @@ function filled(count: number): NumberedQueue {
   return queue;
 }
 
-/** Fails unless every way to consume is refused, while producing is not. */
+/** Fails unless pops, drain(), consume() and iteration are refused, while producing is not. */
 async function expectRefused(queue: NumberedQueue): Promise<void> {
   for (const attempt of [() => queue.tryPop(), () => queue.popMany(2), () => queue.drain(() => {})]) {
     expectError(thrown(attempt), 'ERR_SLUICE_CONSUMER');

@@ -36,7 +36,7 @@ function freePlaces(queue: Rows): number {
   return places;
 }
 
-/** Every way to wait for something of a full queue, as a function of the queue and of the options `given`. */
+/** Ways to wait for something of a full queue, as functions of the queue and of the options `given`. */
 const ways = {
   push: (queue: Rows, given: Given) => queue.push({ number: 1 }, given),
   reserve: (queue: Rows, given: Given) => queue.reserve(1, given),
@@ -44,7 +44,7 @@ const ways = {
 };
 type Way = keyof typeof ways;
 
-/** Every way in which waits end. Each function starts some waits, ends them in this way, and checks their outcome. */
+/** Ways in which waits end. Each function starts some waits, ends them in this way, and checks their outcome. */
 const ends: Record<
   string,
   (wait: (given: Given) => Promise<unknown>, queue: Rows, signal: AbortController, way: Way) => Promise<void>

@@ -138,7 +138,7 @@ const commands = [
 ];
 
 /**
- * Positions a little before the words that count records overflow, change sign, or return to zero: see
+ * 0, and positions a little before the words that count records overflow, change sign, or return to zero: see
  * wrap-around.test.ts.
  */
 const starts = [0n, ...[15, 16, 31, 32, 47, 48, 62, 63].map((bits) => 2n ** BigInt(bits) - 40n)];

@@ -154,7 +154,7 @@ describe("the policy 'caller'", () => {
   });
 });
 
-/** Every policy, alone and together with the options that drop records. */
+/** Every policy but 'overwrite', alone and together with the options that drop records. */
 const policies: Array<[string, Partial<QueueOptions<{ number: number }>>]> = [
   ['reject', {}],
   ['drop-oldest', { overflow: 'drop-oldest' }],

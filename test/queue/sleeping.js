@@ -1,7 +1,7 @@
 // The shared memory of the consumer and its producers in tests of waking up: for each producer the next sequence number
 // that it may push, then one word that is 1 when there were enough sleeps.
 
-/** A consumer that is never found asleep gives up after this many records for each of the `sleeps`. */
+/** A consumer that is not found asleep often enough gives up after this many records for each of the `sleeps`. */
 const recordsPerSleepMax = 50;
 
 /** @param {number} producers */
@@ -24,7 +24,7 @@ export function enough(words) {
 
 /**
  * Consumes `queue` until it is closed, and acknowledges each record to its producer. When the consumer has been woken
- * `sleeps` times, it sets the last word.
+ * `sleeps` times, or gives up, it sets the last word.
  * @param {import('sluice').Queue<{ producer: number, sequence: number, checksum: number }>} queue
  * @param {Int32Array} words
  * @param {number} sleeps

@@ -54,7 +54,7 @@ function outcomeOf(act: () => unknown): unknown {
   }
 }
 
-/** Looks in every way at the record that a codec shows, and returns what it sees. */
+/** Looks in many ways at the record that a codec shows, and returns what it sees. */
 function looksOf(codec: Codec<Row>): unknown[] {
   const view = codec.view();
   const descriptors = Object.entries(Object.getOwnPropertyDescriptors(view));

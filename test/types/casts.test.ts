@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const here = join('test', 'types', 'casts.test.ts');
-/** The only test file that may cast a value to any type. */
+/** The only test file that may cast a value to `never`, which is allowed in place of every type. */
 const mistyped = join('test', 'mistyped.ts');
 
 /** Returns the lines that match the pattern, with their places, in the files of `folder`. */

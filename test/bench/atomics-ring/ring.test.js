@@ -265,7 +265,8 @@ describe('with producers in other threads', () => {
   it('a consumer that sleeps 10,000 times is woken 10,000 times', async () => {
     const rounds = 10_000;
     const ring = Ring.create(Parcel, { capacity: 4, start: NEAR_ZERO });
-    // The producer waits for this word before each push, so every push meets a consumer that is about to sleep.
+    // The producer waits for this word before each push, so every push meets a consumer that sleeps or is about to
+    // sleep.
     const seen = new Int32Array(new SharedArrayBuffer(4));
     startProducer({ handle: ring.handle, producer: 0, batch: 1, count: rounds, seen });
     let visits = 0;

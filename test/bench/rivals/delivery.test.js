@@ -7,8 +7,8 @@ import { missingPackage } from '../../../bench/harness/repository-only/missing-p
 import { measureSpawning } from '../../../bench/harness/repository-only/spawning/measure.js';
 import { measureCluster } from '../../../bench/rivals/limiters/rate-limiter-flexible-cluster.js';
 
-// A measurement fails unless every order arrives once, unaltered and in its producer's order. These are the shortest
-// measurements: some hundreds of orders in each phase.
+// A measurement fails unless every order arrives once and in its producer's order, and the checksums are equal. These
+// are the shortest measurements: some hundreds of orders in each phase.
 const short = { warmUpMs: 1, measuredMs: 1 };
 
 const patterns = [1, 3].flatMap((producers) => [1, 64].map((batch) => ({ producers, batch })));

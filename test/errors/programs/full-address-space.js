@@ -38,7 +38,7 @@ const attempts = {
   restore: () => Stock.restore(octets),
 };
 
-/** Takes up the address space until only pieces smaller than 16 MiB are free. */
+/** Takes up the address space with limiters, each as large as still fits, down to one of at most 16 MiB. */
 function fill() {
   const ballast = [];
   const tokenBucket = { ratePerSecond: 1, burst: 1 };

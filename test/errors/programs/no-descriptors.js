@@ -95,7 +95,7 @@ for (const { name, wait, subject } of subjects) {
   if (ended !== 'ended') throw new Error(`${name}: ${ended}`);
 }
 
-// A queue gives its descriptors back when it is disposed of, not when the object is collected.
+// A queue gives its descriptors back as soon as it is disposed of, not only when the object is collected.
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const before = descriptors();
 const disposed = Array.from({ length: 8 }, fullQueue);

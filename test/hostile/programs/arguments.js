@@ -1,4 +1,7 @@
-/** Calls every native function with every kind of argument, over memory of random bytes, and prints ok at the end. */
+/**
+ * Calls native functions at random, with arguments of many kinds, over memory of random bytes, and prints ok at the
+ * end.
+ */
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
@@ -260,7 +263,7 @@ for (let round = 0; round < 6_000; round++) {
   }
 }
 
-// Only the object whose waiter it is can ask about a waiter.
+// Only the object that has made a waiter can ask about it.
 const out = memory(limiterStaging.bytes);
 const shared = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
 const one = nativeLimiter(shared);

@@ -110,7 +110,7 @@ for (const name of Object.keys(ways)) {
   try {
     ways[name]?.();
   } catch (error) {
-    if (!(error instanceof Error)) throw error; // refused or broken, but nothing was given away
+    if (!(error instanceof Error)) throw error; // an Error gives nothing away: the way was refused or broke
   }
 }
 for (const name of Object.keys(leaked)) console.log(name, leaked[name]);

@@ -1,4 +1,4 @@
-/** Makes an object of every public class, and the objects that these return. */
+/** Makes queues, limiters, a stock, a gate and a manual clock, and a type of record for them. */
 import { bytes, Gate, json, Limiter, ManualClock, Queue, record, Stock, u8, u32, u53, utf8 } from 'sluice';
 
 export function objects() {
@@ -55,7 +55,7 @@ export function objects() {
   return { Order, order, queue, plain, limiter, keyed, windows, stock, gate, clock };
 }
 
-/** Names of functions that only native objects have. */
+/** Names of functions. Each native object has at least one of them, as an own property. */
 const nativeNames = ['pushTo', 'openBatch', 'tryAcquire', 'allow', 'admitWith', 'addItem', 'reserve'];
 /** @param {unknown} value */
 export function isNative(value) {

@@ -1,9 +1,10 @@
 /**
- * Puts accessors into Object.prototype and Array.prototype, and prints ok if native code has called none of them.
- * `setters` are for all properties of native functions' answers; each disposes of the object that is answering.
- * `getters` are for all properties that native functions read; they look for native objects. `own` gives native
- * functions options that have getters themselves, as a replaced built-in can; these take away what the function is
- * working on.
+ * Tests native functions with accessors, in one of three modes, and prints ok if it finds no fault. `setters` and
+ * `getters` put accessors into Object.prototype and Array.prototype, and native code must call none of them. The
+ * setters are for all properties of native functions' answers; each disposes of the object that is answering. The
+ * getters are for all properties that native functions read; they look for native objects. `own` gives native functions
+ * options that have getters themselves, as a replaced built-in can. Native code calls these, and must not use what they
+ * take away.
  */
 import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
 import { gateStaging, stockStaging } from '../../../dist/binding/contract.js';

@@ -1,6 +1,6 @@
 /**
- * Looks at everything that public objects lead to, and calls every function found with bad arguments. Prints ok if it
- * found no native object and no memory of one.
+ * Looks at what public objects lead to, up to a path of seven names, and calls the functions found with bad arguments,
+ * except those that block. Prints ok if it found no native object and no memory of one.
  */
 import * as sluice from 'sluice';
 import { isNative, objects } from './objects.js';

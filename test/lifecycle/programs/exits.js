@@ -1,4 +1,5 @@
-// exits.js <stage> <code>: calls process.exit() in the main thread while that thread and its workers are at work.
+// exits.js <stage> <code>: calls process.exit() in the main thread, at the named stage of the work of this thread or of
+// its workers.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { newGate, order } from './order.js';

@@ -10,7 +10,7 @@ export function order(producer, sequence) {
   return { id: (BigInt(producer) << 32n) | BigInt(sequence), producer, sequence, quantity: 1 };
 }
 
-/** Makes a gate with all its parts, which have room for everything that these programs do. */
+/** Makes a gate with all its parts. The queue has room for `capacity` orders; limiter and stock have high limits. */
 export function newGate(capacity = 1_000) {
   const queue = Queue.create(Order, { capacity });
   const limiter = Limiter.create({

@@ -15,7 +15,7 @@ for (let round = 0; round < 3; round++) {
     workerData: { handle, activity, producer: round },
   });
   await once(worker, 'message');
-  // Waits a little, each time for another number of turns.
+  // Waits for a random number of turns.
   for (let turns = random.below(200); turns > 0; turns--) await immediate();
   const code = await worker.terminate();
   if (code !== 1) throw new Error(`terminate() came too late: exit code ${code}`);

@@ -7,7 +7,7 @@ const { handle, manner } = workerData;
 const queue = Queue.attach(Numbered, handle);
 const tell = (/** @type {string} */ type) => parentPort.postMessage({ type });
 
-/** Resolves at the first message. Waiting for it keeps the thread alive. */
+/** Resolves at the first message. Until then its listener keeps the thread alive. */
 const told = new Promise((resolve) => parentPort.once('message', resolve));
 
 switch (manner) {

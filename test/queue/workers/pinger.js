@@ -1,5 +1,6 @@
-// Pushes a record, waits until the consumer has acknowledged it, and so on: the consumer sleeps before each one. Ends
-// when the consumer has slept often enough. Posts { type: 'ended', lost } if an acknowledgement does not come.
+// Pushes a record, waits until the consumer has acknowledged it, and so on, so the consumer may fall asleep before each
+// one. Ends when the consumer has slept often enough. Posts { type: 'ended', lost } if an acknowledgement does not
+// come.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -22,8 +23,8 @@ while (!enough(words)) {
     }
   }
   sequence++;
-  // In about seven of ten rounds this thread pauses a little, so that the push meets every step in which the consumer
-  // falls asleep.
+  // In about seven of ten rounds this thread pauses a little, so that its pushes meet the consumer at different steps
+  // of falling asleep.
   for (let i = random.chance(0.7) ? random.below(3_000) : 0; i > 0; i--) random.next();
 }
 parentPort.postMessage({ type: 'ended' });

@@ -1,5 +1,6 @@
-// A queue object of another thread: calls the method that a message names, and posts the result. A permit or a batcher
-// that a call returns is kept, and later calls can name it by `on`.
+// A queue object of another thread: calls the method that a message names, and posts the result. What a call returns,
+// such as a permit or a batcher, is kept under the name `keep`, if the message has one. Later calls can name it by
+// `on`.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from '../row.js';
