@@ -33,7 +33,7 @@ enum class SegmentKind : std::uint32_t { kQueue = 1, kLimiter = 2, kStock = 3, k
 enum class AttachError : std::uint8_t {
   kNone,
   kMisaligned,  // the base address is not a multiple of kCacheLine: atomics could fault
-  // The memory has no room for the smallest segment, or for as many bytes as the header or the shape asks for.
+  // The memory is smaller than a header or than the size in the header, or that size is too small for the shape.
   kTooSmall,
   kBadMagic,    // not a segment
   kBadVersion,  // a segment of another layout version

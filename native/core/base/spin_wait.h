@@ -1,6 +1,7 @@
-// Waits until done() returns true. The caller waits for a step that another thread finishes within nanoseconds, unless
-// that thread was preempted. So spin_wait() first pauses 1,000 times, and only then sleeps, for about 50 microseconds
-// at a time. It never yields: see cpu_pause().
+// Waits until done() returns true. As a rule the caller waits for a step that another thread finishes within
+// nanoseconds, unless that thread was preempted. (A wait for the end of a snapshot takes longer: see quiesce.h.) So
+// spin_wait() first pauses 1,000 times, and only then sleeps, for about 50 microseconds at a time. It never yields: see
+// cpu_pause().
 #pragma once
 
 #include "core/base/atomics.h"

@@ -2,7 +2,8 @@
 // without contention, and a flag that is set while the thread is inside an operation, so that a reader can wait until
 // no thread is inside one (see quiesce.h).
 //
-//   slot i: | owner | inside | users | counters[kThreadCounters] |   only its owner writes it, any thread reads it
+//   slot i: | owner | inside | users | counters[kThreadCounters] |   only its owner writes it, any thread reads all
+//                                                                    but `users`
 //
 // An owner is a thread, named by a number that no other thread has; exceptions are kNameless and kReturns. All
 // attachments of one thread to one object share a slot, so that attachments that wait for the garbage collector take no
@@ -43,7 +44,7 @@ class ThreadSlots {
   static constexpr std::uint64_t kReturns = ~1ULL;
 
   // Returns the slot of `owner`; if it has none, takes a free one. nullptr: no slot is free. The counters of the slot
-  // keep the values that its last owner left, so that sums never shrink. Calls for one owner must not overlap.
+  // keep the values that its last owner left, so that sums still contain them. Calls for one owner must not overlap.
   ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
     ThreadSlot* slot = owner == kNameless ? nullptr : find(owner);
     if (slot == nullptr) slot = take(owner);

@@ -62,8 +62,8 @@ struct WaiterPlace {
 };
 
 // The owners whose threads must be woken. A step serves no more waiters once this is full(). LimiterWaiters also adds
-// the owners of waiters whose waits it ends, even then. If it ends more waits than there are places for owners,
-// `missed` is set, and the caller finds the owners elsewhere: see LimiterWaiters::listed().
+// the owners of waiters whose waits it ends, even then. If there is no place left for an owner, `missed` is set, and
+// the caller finds the owners elsewhere: see LimiterWaiters::listed().
 struct WokenOwners {
   static constexpr std::uint32_t kMax = 64;
   // One more than kMax: LimiterWaiters::tend() may serve kMax waiters, and then end the wait of its own waiter.
