@@ -25,7 +25,8 @@ namespace sluice {
 template <class A = StdAtomics>
 class Doorbell {
  public:
-  // A thread calls this after it has published records, or closed the queue. Returns whether it must ring the bell.
+  // A thread calls this after it has published records, given permits back, or closed the queue. Returns whether it
+  // must ring the bell.
   bool must_ring() noexcept {
     // Pairs with the fence in park().
     A::fence(std::memory_order_seq_cst);

@@ -140,7 +140,7 @@ class Queue : public QueueMemory {
 
   bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
 
-  // Called after pushing or closing. Returns whether the caller must ring the bell.
+  // Called after pushing, giving permits back, or closing. Returns whether the caller must ring the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
   // Closes the queue: afterwards only pushes on permits succeed. Ends the waits for room, and calls wake(owner) for the
@@ -255,8 +255,8 @@ class Queue : public QueueMemory {
   // Adds the number of positions claimed so far in all lanes to `claimed`. Returns false if a lane is not empty.
   bool all_consumed(std::uint64_t& claimed) const noexcept {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      // Before the depth: a position that is claimed between the two loads is missing in this sum, so that the sum of
-      // the next round is larger.
+      // This reads the tail before the depth. So a position that is claimed between the two loads is missing in this
+      // sum, and the sum of the next round is larger.
       claimed += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
       if (rings_[lane].depth() != 0) return false;
     }

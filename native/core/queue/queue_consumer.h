@@ -196,7 +196,7 @@ class QueueConsumer {
       Dropped reason;
       if (!must_drop(lane, look.position[lane], look.now, reason)) continue;
       if (look.position[lane] != queue_.ring(lane).head() || !look.room_for_dropped) {
-        look.open &= ~(1u << lane);  // not the head, or dropped() cannot take it: a later show() drops it
+        look.open &= ~(1u << lane);  // not the head, or dropped() cannot take it: left to a later show()
       } else {
         drop_head(look, lane, reason, dropped);
       }

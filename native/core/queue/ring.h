@@ -13,11 +13,12 @@
 // word. No record is published after the consumer has seen that the ring is closed and drained.
 //
 // A producer claims n positions by a CAS on tail. Before that, it compares the positions with a cached limit (head +
-// capacity), which it refreshes from head only when the ring looks full. After the CAS it copies the records, and
-// publishes each slot by storing its stamp, which contains the position and thus the lap. No producer waits for an
-// earlier claim (except in a queue that overwrites: see claim_over()): if a producer is preempted between claim and
-// publication, only the consumer waits, which finds that producer's slot empty. The consumer reads stamps, and stores
-// head once for all records that it frees at one time.
+// capacity), which it refreshes from head only when the limit leaves too little room. A claim on permits, which already
+// have their room, is an addition to tail instead. Then the producer copies the records, and publishes each slot by
+// storing its stamp, which contains the position and thus the lap. No producer waits for an earlier claim: if a
+// producer is preempted between claim and publication, only the consumer waits, which finds that producer's slot empty.
+// (For a queue that overwrites see claim_over().) The consumer reads stamps, and stores head once for all records that
+// it frees at one time.
 //
 // A consumer that has read a record also stores the slot's stamp again: Cursor::pull_stamp_line(). The value is
 // unchanged; the store pulls the cache line into the consumer's core, so that the next producer need not invalidate a
@@ -112,8 +113,8 @@ class Ring {
     // Takes the cache line of the stamp from the core of the producer that wrote it: see the head of this file. The
     // consumer calls this after it has read the slot and before advance(), after which a producer may store the stamp
     // of the next lap. Relaxed: REL head in advance() orders this store before that stamp. Before advance(), only these
-    // threads read the stamp: this consumer; the next one, for which the lease orders this store; and, in a queue that
-    // overwrites, threads that take `front` after this consumer.
+    // threads read the record after they have read the stamp: this consumer; the next one, for which the lease orders
+    // this store; and, in a queue that overwrites, threads that take `front` after this consumer.
     void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
@@ -361,7 +362,8 @@ class Ring {
   static std::uint64_t permits_of(std::uint64_t tail) noexcept {
     return (tail & (kRingStep - 1)) / kRingPermit;
   }
-  // How many positions below `limit` are neither claimed nor promised. Negative if the limit is out of date.
+  // How many positions below `limit` are neither claimed nor promised. Negative if the limit is out of date, or if
+  // there are more permits than room (see reserve_always()).
   static std::int64_t room(std::uint64_t tail, std::uint64_t limit) noexcept {
     return (static_cast<std::int64_t>(limit - position_of(tail)) >> kRingPositionShift) -
            static_cast<std::int64_t>(permits_of(tail));

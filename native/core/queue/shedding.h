@@ -15,8 +15,8 @@ struct SheddingConfig {
 
 class Shedding {
  public:
-  // Whether a record that has waited `wait_ns` must be dropped at `now`. The consumer calls this for each record that
-  // it would otherwise show.
+  // Whether a record that has waited `wait_ns` must be dropped at `now`. The consumer calls this, once or more
+  // often, for each record that it would otherwise show.
   bool drops(const SheddingConfig& config, std::uint64_t wait_ns, std::uint64_t now) noexcept {
     if (now >= interval_end_) {
       standing_ = interval_end_ != 0 && shortest_ns_ > config.target_ns;

@@ -7,7 +7,7 @@
 //
 // The object that uses the tags is called their user. A queue has at most one at a time. When the user ends, it takes
 // the remaining tags itself, and waits until other threads have given back the tags that they have taken. That takes a
-// few hundred nanoseconds, unless give_back() waits longer.
+// few hundred nanoseconds, unless give_back() has to wait.
 //
 // The memory of the tags is zeroed at creation, and a queue whose tags never have a user neither reads nor writes it.
 #pragma once
