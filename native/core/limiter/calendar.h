@@ -43,7 +43,7 @@ class Calendar {
   }
   // Returns the first moment of the period, in nanoseconds since 1970.
   std::int64_t begin(std::int64_t period) const noexcept { return first_at(first_day(period) * kDayNs); }
-  // Returns a length that no period falls below, except by the time that a change of the zone's offset takes from it.
+  // Returns the length of the shortest period, if the zone's offset does not change within it.
   std::uint64_t shortest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 28, 365};
     return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs);

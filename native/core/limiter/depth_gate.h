@@ -23,8 +23,8 @@ class DepthGate {
   // Adds `cost` even if that exceeds the bound.
   void force(std::uint64_t cost) noexcept { in_flight_.fetch_add(cost, std::memory_order_relaxed); }
 
-  // Returns false, and changes nothing, if less than `cost` is in flight: a caller has left twice, or another gate
-  // counts a part of `cost` (see Limiter::leave()).
+  // Returns false, and changes nothing, if less than `cost` is in flight: a caller has left twice, or another
+  // DepthGate counts a part of `cost` (see Limiter::leave()).
   bool leave(std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
     while (in_flight >= cost) {

@@ -4,8 +4,8 @@
 // which.
 //
 // A guest that is blocked or has waiters stays: the hand passes over its slot. One slot in kStride never holds a guest
-// that stays, so the hand finds a slot within kStride steps, and a new guest always gets one. If the guest of such a
-// slot is to stay, it moves to a slot nearby, or changes places with the guest there.
+// that stays, so the hand finds a slot within kStride steps, and a new guest always gets one, unless it is to stay. If
+// the guest of such a slot is to stay, it must first move to a slot nearby, or change places with the guest there.
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //

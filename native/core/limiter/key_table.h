@@ -7,8 +7,8 @@
 // No timer reclaims places: a thread that needs one looks at the 16 keys of the set. The table has room for twice `max`
 // keys. If `max` keys owe something, fewer than 1 in 1,000 of them are guests.
 //
-// A thread locks a set while it decides about one key in it. That takes a few hundred nanoseconds of native code, which
-// calls no JavaScript.
+// A thread locks a set while it decides about one key in it. That usually takes a few hundred nanoseconds of native
+// code, which calls no JavaScript.
 //
 //   set:  | lock | keys[16] | states[16], `state_bytes` each |
 #pragma once

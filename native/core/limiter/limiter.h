@@ -1,8 +1,9 @@
 // A limiter decides about requests by the tiers of limiter_tiers.h. It has one state for all callers, or one for each
 // key (see limiter_states.h). All threads share it.
 //
-// Every operation runs inside a Quiesce section. configure() pauses all operations, and then changes the configuration
-// and converts every state, so that for all threads this happens at one instant.
+// Every operation on a state runs inside a Quiesce section; configure(), and reset() without a key, pause all of these
+// instead. So configure() changes the configuration, and converts the states if it has to, at one instant for all
+// threads.
 //
 //   memory:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
 //            | scratch |
@@ -78,8 +79,8 @@ class Limiter : public LimiterStates {
     return decision;
   }
 
-  // Undoes an allowed decision that was just made at `now`: gives back its charge and its depth, and counts it no more.
-  // Cannot fail.
+  // Undoes an allowed decision that was just made at `now`: gives back its charge and its depth, and takes it out of
+  // the counters (except kOverflowed). Cannot fail.
   void undo(ThreadSlot& thread, const Clock& clock, std::uint64_t now, const Decision& decision,
             std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
@@ -124,7 +125,8 @@ class Limiter : public LimiterStates {
     std::uint64_t retry_after;
     Tier tightest;  // the tier that has only `remaining` left
   };
-  // Returns what decide() would decide. Charges nothing.
+  // Returns whether decide() would refuse the request now (or, in a dry run, count it as refused), and the tier that
+  // would. If several tiers would, decide() may name another one of these. Charges nothing.
   Outlook peek(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
@@ -186,9 +188,10 @@ class Limiter : public LimiterStates {
                                             std::memory_order_relaxed);
   }
 
-  // Changes the configuration for all threads at one instant, and forgets nothing that was counted. `change(next,
-  // time)` gets a copy of the present configuration and the limiter's time, and sets the fields that may change. If the
-  // rate, the warm-up or the length of a window changes, the call takes time in proportion to `keys_max`.
+  // Changes the configuration for all threads at one instant. What was counted still counts, as long as the new
+  // settings let it. `change(next, time)` gets a copy of the present configuration and the limiter's time, and sets the
+  // fields that may change. If the rate, the warm-up or the length of a window changes, the call takes time in
+  // proportion to `keys_max`.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     control_->quiesce.pause(*thread_slots_);
@@ -255,7 +258,7 @@ class Limiter : public LimiterStates {
     if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals);
     if (in_flight) thread.count(kInFlight, cost);
   }
-  // Takes an allowed decision out of all counters but kInFlight.
+  // Takes an allowed decision out of the counters that count() raises, except kInFlight, which leave() lowers.
   static void uncount(ThreadSlot& thread, Tier would_refuse) noexcept {
     thread.count(kAllowed + static_cast<std::uint32_t>(would_refuse), ~0ULL);  // one less
     if (would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);

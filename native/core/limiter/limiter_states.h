@@ -69,7 +69,8 @@ class LimiterStates {
   static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
 
   // Calls act(tiers, time, stays) for the state of `key`. `time` is the limiter's; `stays`: whether callers may wait
-  // for the state. Returns false if the key has no state, even if act() got the state that it would have (kState).
+  // for the state. Returns false if the key has no state (kStay: none that stays), even if act() got the state that it
+  // would have (kState).
   template <class Act>
   bool visit(ThreadSlot& thread, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
     const std::uint64_t time = now - control_->epoch_ns;

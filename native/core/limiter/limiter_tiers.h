@@ -22,7 +22,7 @@ struct StateLine {
   std::atomic<std::uint64_t> cost;  // the costs of all waiters together
 };
 
-// The charges of one decision. A refund gives back exactly the part of these that is still in force.
+// The charges of one decision. A refund gives back no more than the part of these that is still in force.
 struct Receipt {
   std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
@@ -123,7 +123,8 @@ class Tiers {
     return never.oversized ? never : refusal;
   }
 
-  // Returns the tier that would refuse `cost` now, or kNone. Charges nothing.
+  // Returns a tier that would refuse `cost` now, or kNone. If there are several, returns the first one in the order of
+  // the code below, which asks for waiters last. Charges nothing.
   Refusal refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) return {Tier::kBlocked};
     if (cost == 0) return {};
@@ -189,7 +190,8 @@ class Tiers {
   }
 
   // `left`: how much one tier by itself would allow now. `more_in`: the nanoseconds until it would allow one more;
-  // kNever if the tier does not follow a clock.
+  // kNever if the tier does not follow a clock, or allows its whole limit already. For a calendar window it is always
+  // the time until its period may be over.
   struct Room {
     std::uint64_t left = kNever;  // kNever: the limiter has no such tier
     std::uint64_t more_in = kNever;

@@ -51,8 +51,8 @@ class LimiterWaiters : public LimiterWaiting {
     return list_.is_of(index, owner.number);
   }
 
-  // Allows `wish.cost` now; or refuses it, because it cannot be allowed within the caller's patience, or because too
-  // many wait; or lets it wait.
+  // Allows `wish.cost` now; or refuses it, because it cannot be allowed within the caller's patience, because too many
+  // wait, or because the adaptive tier refuses it; or lets it wait.
   Joined join(const Asking& asking, std::uint64_t now, const Wish& wish) noexcept {
     Joined joined;
     bool must_stay = false;
@@ -71,7 +71,7 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // Called by a waiter's owner. Serves the waiters of the state for which it waits. Then ends the waiter's wait if its
-  // deadline has passed, or if the waiter is the front and cannot be served before its deadline.
+  // deadline has passed, or if the waiter is the front and cannot be served at all, or not before its deadline.
   Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = list_[index];
     Tended tended{kNever, kNever, waiter.key};
@@ -304,7 +304,8 @@ class LimiterWaiters : public LimiterWaiting {
     return waiter.deadline == kNever ? kNever : waiter.deadline - time;
   }
 
-  // How long a waiter will wait is known only for the front, so only the front may expire before its deadline.
+  // Only for the front does this foresee the wait, so only the front is too late before its deadline. For the waiters
+  // behind it, expire_hopeless() foresees the wait.
   bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
     if (!enforces()) return false;
     if (waiter.deadline != kNever && time >= waiter.deadline) return true;

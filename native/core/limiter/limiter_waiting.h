@@ -42,7 +42,7 @@ struct LimiterWaiting {
 
   using Woken = WokenOwners;
 
-  // The parameters of every call about waiters.
+  // The parameters of each call that may serve waiters.
   struct Asking {
     ThreadSlot& slot;  // of the calling thread
     const Clock& clock;

@@ -13,8 +13,8 @@ namespace sluice {
 
 inline constexpr std::uint32_t kWindowsMax = 4;  // the most windows of a limiter
 
-// Returns the length of a bucket, rounded up: a window that is a few nanoseconds too long is strict, and one that is
-// too short is not. The window itself is rounded to the nearest nanosecond.
+// Returns the length of a bucket, rounded up: a window that is too long, by less than a microsecond, is strict, and one
+// that is too short is not. The window itself is rounded to the nearest nanosecond first.
 inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept {
   const double ns = window_ms * 1e6;
   const auto below = static_cast<std::uint64_t>(ns);

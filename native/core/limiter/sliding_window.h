@@ -3,7 +3,7 @@
 // Time is cut into buckets of window / n. The usual scheme counts n buckets, the running one among them. It admits up
 // to twice its limit: all of it at the end of one bucket, and again at the start of the n-th bucket after that. This
 // class counts n + 1 buckets, the running one and the n before it, and any window lies within these. In return, a
-// request counts for up to window * (1 + 1/n), so steady throughput is about 1/n below the limit.
+// request counts for up to window * (1 + 1/n), so steady throughput is up to 1/(n + 1) below the limit.
 //
 // One cell per bucket, n + 1 in a circle, each one word:  | bucket number : 33 | sealed : 1 | count : 30 |
 //
@@ -44,7 +44,7 @@ class SlidingWindow {
     bool taken;
   };
 
-  // Counts `cost` at time `now` (ns since the limiter's epoch), or changes nothing. `clock_now` reads the clock anew
+  // Counts `cost` at time `now` (ns since the limiter's epoch), or counts nothing. `clock_now` reads the clock anew
   // and is called only if another thread seems to have opened a later bucket.
   template <class ReadClock>
   Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
@@ -217,7 +217,7 @@ class SlidingWindow {
     return total;
   }
   // Returns the sum of the n buckets before `bucket`; kOvertaken if one of their cells belongs to a later bucket. This
-  // happens while another thread opens a bucket that is n + 1 or more ahead: it overwrites these cells first. The cell
+  // matters while another thread opens a bucket that is n + 1 or more ahead: it overwrites these cells first. The cell
   // of `bucket` is then still open, but the older counts are gone.
   template <class ReadClock>
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {

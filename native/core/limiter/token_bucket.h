@@ -151,7 +151,7 @@ class TokenBucket {
     const Locked locked(lock);
     lower(config.rate.units(cost), kNowhere);
   }
-  // Gives back the part of a slot that has not accrued until `now`.
+  // Gives back the part of a slot that has not accrued until `now`, or less: see the head of this file.
   void refund(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, const Slot& slot,
               SpinLock<>* lock) noexcept {
     const Locked locked(lock);
