@@ -24,8 +24,9 @@ class CartReserver {
   // Returns the slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // Returns the refusal that take() would give now to a line of the request, or kReserved. Writes nothing shared. If
-  // units are missing or the user's limit refuses, sets `held` to whether reserved units of the item may come back.
+  // Returns the refusal that take() would give now to a line of the request because of stock or limits, or kReserved.
+  // Writes nothing shared. If units are missing or the user's limit refuses, sets `held` to whether the reason may be
+  // units that are reserved, and so may come back.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
                             const StockRequest& request, bool& held) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);

@@ -5,8 +5,9 @@
 //   branches      about as many words as each of them has leaves below it
 //   leaves        one word for each 16 slots of the reservation table
 //
-// No hold below a word has a deadline before the word's bound. A bound may be too early, because a hold that is
-// extended or has ended leaves its bound; the look that this causes raises it.
+// Once a hold is inserted, no word above it has a bound after the hold's deadline, unless the word is marked (below). A
+// bound may be too early, because a hold that is extended or has ended leaves its bound; the look that this causes
+// raises it.
 //
 //   insert                               look at a word whose bound is past
 //   publish the hold                     mark the word: looking, no bound
@@ -24,10 +25,12 @@
 // an inserter found a bound low enough, whichever thread lowered it, each look that marks a word above it later finds
 // that bound, too. Without that order the looker could still read the word's older value.
 //
-// A marked word counts as due. So a thread that finds the root's bound in the future knows that no look is under way,
-// and that holds due before now have expired completely. If a look finds that another look has marked a leaf, it skips
-// the leaf. If it finds such a mark on a word above the leaves, it looks below that word, too, but only the other look
-// raises the bound.
+// A marked word counts as due. So a thread that finds the root's bound in the future knows that no look has holds left
+// to expire, and that the holds that looks found due have expired completely. (The units of a hold that expires because
+// a call names it may still be on their way back.)
+//
+// If a look finds that another look has marked a leaf, it skips the leaf. If it finds such a mark on a word above the
+// leaves, it looks below that word, too, but only the other look raises the bound.
 //
 // Extending a hold makes its deadline later, so no bound has to change.
 #pragma once
@@ -41,7 +44,8 @@
 
 namespace sluice {
 
-// How many slots one look may read. Each further cache line that it reads counts as one slot.
+// How many slots one look may read, rounded up to whole leaves. Further cache lines that it reads count as about one
+// slot each.
 class LookBudget {
  public:
   static constexpr std::uint32_t kUnlimited = ~0u;
@@ -98,8 +102,8 @@ class DeadlineIndex {
 
   // Whether a hold may be due, or another thread is just expiring one.
   bool due(std::uint64_t now) const noexcept {
-    // ACQ word: pairs with REL in finish(): if the bound is in the future, the units of holds that expired below it
-    // have been given back.
+    // ACQ word: pairs with REL in finish(): if the bound is in the future, the units of holds that looks have expired
+    // below it have been given back.
     return may_be_due(root_->load(std::memory_order_acquire), now);
   }
 

@@ -2,8 +2,9 @@
 // have bought.
 //
 // A group has no counts of its own. A thread that reserves units of a group's item adds up the user's counts of all the
-// group's items, which are in the user table. From then until it has added its units to one of these counts, it holds a
-// lock, which the hash of the user's key chooses. So no other thread adds units of the group for this user meanwhile.
+// group's items, which are in the user table. Meanwhile, and until it has added its units to one of these counts, it
+// holds a lock, which the hash of the user's key chooses. So no other thread adds units of the group for this user in
+// that time.
 #pragma once
 
 #include <atomic>

@@ -129,9 +129,9 @@ class HoldChanger {
         });
   }
 
-  // Appends the lines that were taken to the reservation. If the reservation has a line for the same shard already,
-  // adds the units to that line. So the reservation never has more lines than RecordReader has room for, however often
-  // it is changed.
+  // Appends the lines that were taken to the reservation. If find_same() finds a line for the same shard, adds the
+  // units to that line. So the reservation never has more lines than RecordReader has room for, however often it is
+  // changed.
   void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
     ReservationTable& table = memory_.reservations;
     CartReserver::for_each_line(

@@ -18,10 +18,10 @@
 // practically no table: see docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a
 // look-up reads only the home.
 //
-// A thread locks a bucket while it decides one id in it. That takes a few hundred nanoseconds of native code, which
-// calls no JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a circle. If a
-// bucket stays locked for longer, because its holder was preempted, a thread that needs it reports that (locked() or
-// kBusy) instead of waiting on.
+// A thread locks a bucket while it decides one id in it. That usually takes a few hundred nanoseconds of native code,
+// which calls no JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a circle.
+// If a bucket stays locked for much longer, as when its holder was preempted, a thread that needs it reports that
+// (locked() or kBusy) instead of waiting on.
 //
 // An entry can be replaced, but is never freed, so the free entries of a bucket are those after the used ones.
 //
@@ -182,7 +182,7 @@ class IdTable {
     }
   }
   // Remembers an id of a snapshot. `spilled`: the snapshot's table had it in a spill bucket. Returns false if there is
-  // no place for the id, or the id is in the table already.
+  // no place for the id, or the id is {0, 0} or in the table already.
   bool restore(const Key& key, std::uint64_t body, IdAnswer answer, bool spilled) noexcept {
     const HashedKey id(secret_, key);
     Bucket& at_home = home(id);
@@ -199,7 +199,7 @@ class IdTable {
   }
 
  private:
-  static constexpr int kSpinsMax = 2000;  // about 20 us of pauses: a hundred times as long as a thread needs
+  static constexpr int kSpinsMax = 2000;  // about 20 us of pauses: a hundred times as long as usual
   static constexpr std::uint16_t kSpilledMax = 0xffff;
 
   Bucket& spill(const HashedKey& id) const noexcept {
@@ -265,7 +265,7 @@ class IdTable {
     return spare_place(bucket);
   }
 
-  // Makes an entry for an id with this home. Both buckets are locked.
+  // Makes an entry for an id with this home. Both buckets are locked, or no other thread uses the table (restore()).
   void put(Bucket& bucket, std::uint32_t place, Bucket& home_of_id, const HashedKey& id, std::uint64_t body,
            IdAnswer answer) noexcept {
     const bool replaces = place < bucket.used;

@@ -33,7 +33,7 @@ enum class LevelSet : std::uint8_t {
 };
 struct TotalSet {
   LevelSet result;
-  std::uint64_t added, taken;  // units; one of the two is 0
+  std::uint64_t added, taken;  // units; at least one of the two is 0
 };
 
 template <class A = StdAtomics>
@@ -261,8 +261,8 @@ class ItemUnits {
     // Keeps other threads from reporting sold-out while units are about to be put back below.
     const typename StockShard::Return may_come_back(shards_[item.first_shard]);
     for_shards(item, [&](StockShard& shard) { taken += shard.take_away(quantity + rest - taken); });
-    // The units taken above were all available at one instant. `rest` of them are put back, so no more are taken than
-    // allowed.
+    // Now this thread has all these units at once. It puts `rest` of them back before it counts the others as taken, so
+    // it takes no more than is allowed.
     rest = std::min(taken, rest);
     put_on_sale(item, rest);
     return taken - rest;

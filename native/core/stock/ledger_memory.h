@@ -44,8 +44,8 @@ struct LedgerShape {
 };
 
 // kByPassers: threads that reserve also expire due holds, now and then (see LedgerReserver::kPassEvery). kAsked: a due
-// hold expires only when a caller asks for that, when a call names it, or when it may be why a request is refused. A
-// ledger with a manual clock has kAsked.
+// hold expires only when a caller asks for that, when a call names it, when it may be why a request is refused, or when
+// a new id needs the entry of the hold's id. A ledger with a manual clock has kAsked.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {

@@ -49,7 +49,7 @@ class LedgerReserver {
   }
 
   // Called after a provisional refusal by peek(). Looks at kLookSlots slots at most to expire due holds, and peeks
-  // again. Writes nothing if no hold is over.
+  // again. Writes nothing if due() returns false.
   Answer peek_past_due(ThreadSlot& thread, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left) {
@@ -126,8 +126,9 @@ class LedgerReserver {
     return memory_.reservations.standing(id, now);
   }
 
-  // Returns false if every hold that is over has expired, and its units are given back. True does not prove the
-  // opposite, because a bound in the index may be too early.
+  // Returns false if every hold that is over has expired, and its units are given back, unless another thread is just
+  // expiring a hold that its call names. True does not prove the opposite, because a bound in the index may be too
+  // early.
   bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
 
   // Looks at `slots` slots at most, in their order, to expire due holds. Returns how many expired.
@@ -157,9 +158,9 @@ class LedgerReserver {
   }
 
  private:
-  // Tries once to reserve. A refusal because of stock, a user's limit or a full table is provisional if a hold was due
-  // before the attempt, because that hold may be the reason. kAgain: this is the second attempt. Each of the two is a
-  // function of its own, so that the compiler inlines the first.
+  // Tries once to reserve. A refusal because of stock, a user's limit or a full table is provisional if due() returned
+  // true before the attempt, because a hold that is over may be the reason. kAgain: this is the second attempt. Each of
+  // the two is a function of its own, so that the compiler inlines the first.
   template <bool kAgain, class Publish>
   Answer attempt(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     return request.has_id() ? attempt_with_id<kAgain>(thread, request, now, publish)

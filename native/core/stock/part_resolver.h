@@ -89,7 +89,7 @@ class PartResolver {
     thread_.count(phase == Phase::kHeld        ? static_cast<std::uint32_t>(kParted)
                   : phase == Phase::kConfirmed ? static_cast<std::uint32_t>(Resolver::kConfirmed)
                                                : static_cast<std::uint32_t>(Resolver::kCancelled));
-    // Called before the first slot is freed: after that, its state may be that of another use.
+    // end_change() comes before the first slot is freed: after that, the slot's state may be that of another use.
     memory_.reservations.end_change(head, seen, phase);
     if (phase == Phase::kHeld) return;
     CartReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t, std::uint32_t) {

@@ -98,8 +98,8 @@ class ReservationsWriter {
 template <class Words>
 class ReservationsReader {
  public:
-  // The words of scratch memory that the reader needs: a bit for each slot that was seen, then the numbers of the free
-  // ones.
+  // The words of scratch memory that the reader needs: for each slot, a bit that is set once the slot was read; then
+  // the numbers of the free slots that were read.
   static std::uint64_t scratch_words(const LedgerShape& shape) {
     return seen_words(shape.reservations) + (shape.reservations + 1ULL) / 2;
   }

@@ -1,4 +1,4 @@
-// A reservation is held, then resolved at most once, by one CAS on its state.
+// A reservation is held, then resolved at most once. A CAS on its state decides which thread resolves it.
 //
 //                                    extend, part, change
 //                                  +-------+
@@ -90,7 +90,8 @@ struct alignas(kCacheLine) Reservation {
 };
 static_assert(sizeof(Reservation) == kCacheLine);
 
-// The phase of a reservation at an instant: kFree if its slot has been used again, kExpired from its deadline on.
+// The phase of a reservation at an instant: kFree if the table has no such reservation (any more); kExpired also if it
+// is still held, but its deadline is over.
 struct Standing {
   Phase phase;
   std::uint64_t left_ns;  // what is left of its hold; 0 if it is not held

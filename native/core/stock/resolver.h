@@ -119,7 +119,7 @@ class Resolver {
   bool settle(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     ReservationTable& table = memory_.reservations;
     if (!table.resolve(slot, seen, to)) return false;
-    // No other thread writes these slots until they are free.
+    // Until these slots are free, no other thread writes them, except that a return changes `sold` by a CAS.
     HeldUnits units(memory_, slot, ReservationTable::id_of(slot, seen), now_);
     const MovementKind kind = to == Phase::kCancelled ? MovementKind::kCancelled : MovementKind::kExpired;
     CartReserver::for_each_line(memory_, slot,

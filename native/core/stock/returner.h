@@ -54,8 +54,8 @@ class Returner {
     return answer;
   }
 
-  // Puts units of an item back on sale, whatever reservation they were bought with: units that the user has bought, or,
-  // without a user, units that no user's count includes.
+  // Puts units of an item back on sale, whatever reservation they were bought with: if there is a user and the item
+  // counts users, units that the user has bought; otherwise units that no user's count includes.
   ResolveResult give_back(std::uint32_t number, std::uint64_t quantity, const LedgerUser& user) noexcept {
     Item<>& item = memory_.items[number];
     if (memory_.items.counts(item).sold < quantity) return ResolveResult::kNotBought;

@@ -156,8 +156,8 @@ class StockLedger : public LedgerReserver {
       memory_.record_movement(MovementKind::kReopened, item, 0, now);
     }
   }
-  // Sets how many units of an item one user can hold or have bought; 0: no limit. With the first limit, units held or
-  // sold by now count for no user. Called by a thread that is not inside an operation.
+  // Sets how many units of an item one user can hold or have bought; 0: no limit. With the first limit, if the item
+  // has no group, units held or sold by now count for no user. Called by a thread that is not inside an operation.
   void limit_users(std::uint32_t item, std::uint64_t per_user) noexcept {
     Item<>& limited = memory_.items[item];
     if (per_user != 0 && limited.counts_users.load(std::memory_order_relaxed) == 0) {

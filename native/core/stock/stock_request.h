@@ -21,7 +21,7 @@ enum class ReserveResult : std::uint8_t {
   kAlreadyFailed = 9,  // this id was refused before, and stays refused
   kIdBusy = 10,        // another thread has been deciding an id of this bucket for unusually long
   kItemClosed = 11,
-  kNeedsUser = 12,     // the item has a limit per user, and the request has no user
+  kNeedsUser = 12,     // the item, or its group, has a limit per user, and the request has no user
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
   kByGate = 14,        // the request comes without a gate, but a gate admitted this id
   kNotByGate = 15,     // the request comes from a gate, but this id was reserved without one: no queue has it
@@ -93,7 +93,7 @@ struct Part {
 
 struct ResolveAnswer {
   ResolveResult result = ResolveResult::kDone;
-  std::uint32_t line = 0;                            // for kBadQuantity and kBadLine: which line of the part
+  std::uint32_t line = 0;                            // kBadQuantity, kBadLine, kRefused: the part's line
   ReserveResult refusal = ReserveResult::kReserved;  // for kRefused
 };
 

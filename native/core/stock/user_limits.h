@@ -12,7 +12,7 @@ namespace sluice {
 // as they are when this thread reads them.
 class UserLimits {
  public:
-  // Returns the refusal that count() would give now, or kReserved. Writes nothing.
+  // Returns the refusal that count() would give now (but not kUsersFull), or kReserved. Writes nothing.
   static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
                             const StockRequest& request, std::uint64_t quantity) noexcept {
     const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
