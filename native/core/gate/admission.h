@@ -10,11 +10,11 @@
 //
 // Without a stock, steps 4 to 6 are one push. If the order's id was answered before, that earlier answer takes the
 // place of a refusal in these steps; for the exception see earlier_answer_or(). A refusal in step 1 writes no cache
-// line that threads share, unless the order has an id, or holds expire.
+// line that threads share, unless the order has an id, or holds may be over.
 //
 // The stock takes units when no other part can refuse any more, so the roll-back of an order of one item never makes
 // that item look sold out to other threads. (For an order with an id, such a refusal would be final.) For some tens of
-// nanoseconds a roll-back can make a limit or a queue look fuller by one than it is; a refusal for that reason is not
+// nanoseconds a roll-back can make a limiter or a queue look fuller by one than it is; a refusal for that reason is not
 // final. If a cart is refused because of one line, the units of the lines before it can look taken for a moment (see
 // cart_reserver.h).
 #pragma once
@@ -103,8 +103,8 @@ class Admission {
       return counted<true>(parts, fields, asked, PushIntoRoom{});
     return counted<false>(parts, fields, asked, PushIntoRoom{});
   }
-  // As admit(), for a queue that overwrites. If the push drops an older order, this cancels the reservation of that
-  // order, and sets `overwritten` to it; the caller must then release the place in flight of the overwritten order.
+  // As admit(), for a queue that overwrites. If the push drops an older order, this sets `overwritten` to that order,
+  // and cancels its reservation, if it has one. The caller must then release the place in flight of that order.
   static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
