@@ -145,7 +145,7 @@ async function cacheMisses(counters, operations) {
     if (code !== 0 || line === undefined || Number.isNaN(misses)) {
       return `cache misses: perf cannot count them (${problem || line?.split(',')[0] || output.trim().split('\n')[0]})`;
     }
-    perThousand.push((misses * 1_000) / operations);
+    perThousand.push((misses * 1_000) / (2 * operations)); // two threads add
   }
   const [near, far] = /** @type {[number, number]} */ (perThousand);
   return figureOf(

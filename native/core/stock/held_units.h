@@ -26,10 +26,11 @@ class HeldUnits {
     } else {
       memory_.items.sold_uncounted(memory_.items[line.item.load(std::memory_order_relaxed)], units);
     }
-    // REL sold: pairs with ACQ in RecordReader::copy(). A return that reads there that these units are bought then also
-    // finds them in the item's count, and in the user's count if the item counts users.
-    line.sold.fetch_add(units, std::memory_order_release);
     memory_.record_movement(MovementKind::kConfirmed, slot, id_, units, user_, now_);
+    // REL sold: pairs with ACQ in RecordReader::copy(). A return that reads there that these units are bought then also
+    // finds them in the item's count, and in the user's count if the item counts users, and its movement comes after
+    // the one above.
+    line.sold.fetch_add(units, std::memory_order_release);
   }
 
   void put_back(std::uint32_t slot, std::uint32_t entry, std::uint64_t units, MovementKind kind) noexcept {
