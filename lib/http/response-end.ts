@@ -88,7 +88,10 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
     open.get(socket)?.delete(end);
     ended(answered() ?? 499);
   };
-  if (socket.destroyed || socket.writableFinished) return end();
+  if (socket.destroyed || socket.writableFinished) {
+    end();
+    return;
+  }
   socket.once('finish', end);
   onSocketClose(socket, end);
 }
