@@ -11,7 +11,7 @@ export function outgoingOf(env: unknown): HttpResponse | undefined {
 }
 
 /** The upgrade, if @hono/node-ws passes one in `env`. */
-function upgradeOf(env: unknown): IncomingMessage | undefined {
+export function upgradeOf(env: unknown): IncomingMessage | undefined {
   const { incoming, outgoing } = (env ?? {}) as { readonly incoming?: unknown; readonly outgoing?: unknown };
   if (outgoing !== undefined || !(incoming instanceof IncomingMessage)) return undefined;
   return incoming.headers.upgrade === undefined ? undefined : incoming;

@@ -2,7 +2,7 @@
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'hono';
 import { bare, optionError } from '../input/index.js';
-import { checkedResponse, finished, outgoingOf, withEach } from './fetch-answer.js';
+import { checkedResponse, finished, outgoingOf, upgradeOf, withEach } from './fetch-answer.js';
 import type { Installed } from './messages.js';
 import { hasGone, hasLeft, whenGone } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
@@ -264,20 +264,30 @@ function reader(
     header: (name) => request.headers.get(name) ?? '',
     hasLeft: () => {
       const outgoing = outgoingOf(env);
-      return outgoing === undefined ? request.signal.aborted : hasLeft(outgoing);
+      return outgoing === undefined ? isAborted(request, env) : hasLeft(outgoing);
     },
     isGone: () => {
       const outgoing = outgoingOf(env);
-      return outgoing === undefined ? request.signal.aborted : hasGone(outgoing);
+      return outgoing === undefined ? isAborted(request, env) : hasGone(outgoing);
     },
     whenGone: (gone) => {
       const outgoing = outgoingOf(env);
       if (outgoing !== undefined) return whenGone(outgoing, gone);
+      const socket = upgradeOf(env)?.socket;
+      if (socket !== undefined) {
+        socket.once('close', gone);
+        return () => socket.off('close', gone);
+      }
       const { signal } = request;
       signal.addEventListener('abort', gone);
       return () => signal.removeEventListener('abort', gone);
     },
   };
+}
+
+/** Without a response of Node.js: whether the client has left. The signal of an upgrade's request does not tell. */
+function isAborted(request: Request, env: unknown): boolean {
+  return request.signal.aborted || upgradeOf(env)?.socket.destroyed === true;
 }
 
 async function refused<Subject>(

@@ -43,7 +43,8 @@ export function markUpgrade(request: HttpRequest, answered: Answered): void {
 /**
  * Calls `ended` once with the status when the response is finished, or with 499 when it never will be: it was closed or
  * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then). For an
- * upgrade, calls `ended` when the connection has closed, with the status of the answer.
+ * upgrade, calls `ended` with the status of the answer when the connection has closed, or the server has ended its half
+ * of it.
  */
 export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
@@ -65,12 +66,15 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   endings.set(response, all);
   const end = (): void => {
     response.off('finish', end).off('close', end);
+    if (answered !== undefined) socket.off('finish', end);
     open.get(socket)?.delete(end);
     forgetStream(response);
     endings.delete(response);
     for (const one of all) one(status());
   };
   response.once('finish', end).once('close', end);
+  // An upgrade may be answered on its socket. Its client can leave its own half open for as long as it likes.
+  if (answered !== undefined) socket.once('finish', end);
   onSocketClose(socket, end);
   if (isStreaming(response)) lookAtStream(response, end);
 }

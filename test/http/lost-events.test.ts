@@ -3,11 +3,14 @@
  * Node.js 20.19 throws if an answer is written to them.
  */
 import { EventEmitter } from 'node:events';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter } from 'sluice';
+import { fetchLimit } from 'sluice/fetch';
 import { limit } from 'sluice/http';
 import { describe, expect, it, vi } from 'vitest';
-import { onResponseEnd } from '../../dist/http/response-end.js';
+import { markUpgrade, onResponseEnd, onUpgradeEnd } from '../../dist/http/response-end.js';
 import { mistyped } from '../mistyped.js';
 
 /** An HTTP/2 response as Node.js makes it, which emits only what a test emits. */
@@ -116,5 +119,66 @@ describe('an HTTP/2 request whose stream is closed', () => {
     expect(passed).toEqual([]);
     expect(written.statusCode).toBe(499);
     expect(limiter.stats()).toMatchObject({ allowed: 1 - room });
+  });
+});
+
+describe('an upgrade', () => {
+  const socket = (writableFinished = false) =>
+    Object.assign(new EventEmitter(), { destroyed: false, writableFinished });
+
+  it('has ended when the server has ended its half of the connection, and only once', () => {
+    const open = socket();
+    const statuses: number[] = [];
+    onUpgradeEnd(
+      mistyped({ socket: open }),
+      () => 101,
+      (status: number) => statuses.push(status),
+    );
+    expect(statuses).toEqual([]);
+    open.emit('finish');
+    open.emit('close');
+    expect(statuses).toEqual([101]);
+    onUpgradeEnd(
+      mistyped({ socket: socket(true) }),
+      () => undefined,
+      (status: number) => statuses.push(status),
+    );
+    expect(statuses).toEqual([101, 499]);
+  });
+
+  it('whose answer goes past its response has ended with the half of the server, too', () => {
+    const open = socket();
+    const request = { socket: open };
+    const statuses: number[] = [];
+    markUpgrade(mistyped(request), () => 401);
+    const answer = Object.assign(new EventEmitter(), {
+      destroyed: false,
+      writableFinished: false,
+      req: request,
+    });
+    onResponseEnd(mistyped(answer), (status: number) => statuses.push(status));
+    open.emit('finish');
+    open.emit('close');
+    expect(statuses).toEqual([401]);
+    expect(open.listenerCount('finish')).toBe(0);
+  });
+
+  it('is not decided about once its client has left', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 5 } });
+    const incoming = new IncomingMessage(new Socket());
+    incoming.headers.upgrade = 'websocket';
+    let handled = 0;
+    const limited = fetchLimit(
+      async (_request: Request, _env: unknown) => {
+        handled++;
+        return new Response();
+      },
+      { limiter },
+    );
+    await limited(new Request('http://x/'), { incoming });
+    incoming.socket.destroy();
+    await limited(new Request('http://x/'), { incoming });
+    expect(handled).toBe(1);
+    expect(limiter.stats().allowed).toBe(1);
   });
 });
