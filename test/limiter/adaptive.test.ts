@@ -58,7 +58,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     const { queue, limiter, refusedIn } = watching();
     expect(refusedIn(1_000)).toBe(0);
     for (let number = 0; number < 10; number++) queue.tryPush({ number });
-    expect(refusedIn(115)).toBe(0); // the wait has been too long for less than the interval
+    expect(refusedIn(115)).toBe(0); // the wait exceeds the maximum, but has not done so for a whole interval
     expect(refusedIn(1_000)).toBeGreaterThanOrEqual(195);
     expect(limiter.tryAcquire()).toMatchObject({ allowed: false, tier: 'adaptive', retryAfterMs: 0 });
     expect(limiter.peek()).toMatchObject({ allowed: false, tier: 'adaptive' });

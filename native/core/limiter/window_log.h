@@ -42,8 +42,9 @@ class WindowLog {
     return {time, true};
   }
 
-  // Undoes a take(), however late. `charge.bucket` is the time of that take(). Moves all newer times one after another,
-  // so the call takes time in proportion to their number.
+  // Undoes a take() whose time is still in the window, also if others came after it; later it does nothing.
+  // `charge.bucket` is the time of that take(). All newer times are moved one after another, so the call takes time in
+  // proportion to their number.
   void refund(const SlidingWindow::Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     if (now > charge.bucket && now - charge.bucket >= config_.bucket_ns) return;
     const Locked locked(head_.lock);

@@ -228,7 +228,8 @@ class IdTable {
     const std::uint64_t tags = tag_of(id) * kOnes;
     for (std::uint32_t word = 0; word < kTagWords; ++word) {
       const std::uint64_t differences = bucket.tags[word] ^ tags;
-      // Contains the top bit of each octet without a difference; perhaps also those of some octets above one of these.
+      // Has the top bit of each octet in which the tags are equal. An octet above such an octet may have its top bit,
+      // too, although its tags differ: the ids are compared below.
       std::uint64_t same = (differences - kOnes) & ~differences & kTops;
       for (; same != 0; same &= same - 1) {
         const std::uint32_t way = word * 8 + static_cast<std::uint32_t>(std::countr_zero(same)) / 8;

@@ -24,8 +24,8 @@ class UserLimits {
     return exceeded ? ReserveResult::kUserLimit : ReserveResult::kReserved;
   }
 
-  // Counts `quantity` more units for the user, if there is a limit now, and sets `entry` to the pair's entry in the
-  // user table. Or returns a refusal, and changes nothing.
+  // Counts `quantity` more units for the user, if there is a limit now, and sets `entry` to the entry of this user
+  // and this item in the user table. Or returns a refusal, and changes nothing.
   static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
                              const StockRequest& request, std::uint64_t quantity,
                              std::uint32_t& entry) noexcept {

@@ -228,7 +228,8 @@ TEST_CASE("a charge from before a reset, or before a change of rate and window, 
 
 TEST_CASE("a charge of a key that was forgotten since is not given back") {
   Charged limited(with_keys(exact_of(5), 8));
-  // The table is full of keys that owe something, so key 7 is a guest, and is forgotten after 64 newer guests.
+  // The loop below fills the table with keys that owe something. So the key of `limited` becomes a guest, which is
+  // forgotten after 64 newer guests.
   const auto ask = [&](std::uint64_t number) {
     const Key key = limited.key_of(number);
     return limited.limiter.decide(*limited.thread, limited.clock, kEpoch, 1, 0, &key);

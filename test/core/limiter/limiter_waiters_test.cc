@@ -405,7 +405,8 @@ TEST_CASE("when threads wait, leave and release, every waiter is served and noth
         }
         if (held) {
           if (keyed) {
-            // in_flight() has no such bound: it adds up counters that other threads change meanwhile.
+            // Of each key at most 2 are held. in_flight() cannot show that: it adds up the threads' counters, which
+            // change meanwhile.
             REQUIRE(held_of[number].fetch_add(cost) + cost <= 2);
             held_of[number].fetch_sub(cost);
           } else {
