@@ -179,23 +179,24 @@ export class LimiterAuditor {
   }
 
   /**
-   * Serves the waiters that can be served, first come first served. If `woken`, also refuses those that can never be
-   * served, or not in time.
+   * Serves the waiters that can be served, first come first served; in a dry run all. If `woken`, also refuses those
+   * that can never be served, or not in time.
    */
   serve(now: number): void {
     for (const state of this.states) {
-      if (this.woken) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
+      if (this.woken && this.enforce)
+        this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
       for (const { name, cost } of [...state.waiters]) {
-        if (state.refuses(cost, now) !== undefined) break;
-        this.#note(name, state.take(cost, now));
+        const refusal = this.#named(state, state.refuses(cost, now), cost);
+        if (refusal !== undefined && this.enforce) break;
         this.leave(name);
-        this.counters.allowed++;
-        this.ended.set(name, { allowed: true });
+        this.#note(name, this.#settle(state, refusal, cost, now));
+        this.ended.set(name, { allowed: true, ...forgiven(refusal) });
       }
       // Refuses waiters that cannot be served in time.
       const tooLate = ({ cost, deadline }: Waiter): boolean =>
         now >= deadline || state.retryAfter(cost, now) > deadline - now;
-      if (this.woken) this.#dismiss(state, now, tooLate);
+      if (this.woken && this.enforce) this.#dismiss(state, now, tooLate);
     }
     this.woken = false;
   }
@@ -229,16 +230,21 @@ export class LimiterAuditor {
   /** Charges if it is allowed; in a dry run, a refused request charges only the depth. */
   #decide(state: LimitAuditor, cost: number, now: number): { refusal?: Refusal; charge?: Charge } {
     const refusal = this.#objection(state, cost, now);
+    const charge = this.#settle(state, refusal, cost, now);
+    return { ...(refusal !== undefined && { refusal }), ...(charge !== undefined && { charge }) };
+  }
+  /** Counts a decision. Returns the charge of one that no tier refuses. */
+  #settle(state: LimitAuditor, refusal: Refusal | undefined, cost: number, now: number): Charge | undefined {
     if (refusal === undefined) {
       this.counters.allowed++;
-      return { charge: state.take(cost, now) };
+      return state.take(cost, now);
     }
     this.#count(refusal);
     if (!this.enforce) {
       this.counters.dryRefusals++;
       state.enterDepth(cost);
     }
-    return { refusal };
+    return undefined;
   }
   #count({ tier }: Refusal): void {
     this.counters.refused[tier] = (this.counters.refused[tier] ?? 0) + 1;
