@@ -243,7 +243,7 @@ export class AcquireWaits {
         this.#forget(waiter);
         waiter.settle(refusal);
       } else if (this.#native.followsQueue && !this.#native.manualClock) {
-        // Those who were served just now have pushed nothing yet, so the queue's depth is not to be trusted.
+        // The callers that were served just now have not pushed yet: the queue's depth lacks their records.
         this.#tendIn(waiter.ofKey, this.#pollMs);
       } else {
         this.#tend(waiter.ofKey);

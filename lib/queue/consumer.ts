@@ -167,8 +167,8 @@ export class Consumer<T> {
       visit(view);
       if (this.#disposed) throw disposed('Queue');
       if (seen === shown || this.#loop !== loop) return seen;
-      // The visitor has used this queue, and that call has freed the visited records. What was shown behind them is out
-      // of date, so it is shown again.
+      // The visitor has called a method of this queue, which has freed the visited records. Other records may follow
+      // them by now, so the next records are shown again.
       if (this.#visited !== seen) return seen;
       // The visit took so long that the time of the next records may have run out: they are shown again.
       if (mayExpire && this.#isStale(shownAt)) return seen;

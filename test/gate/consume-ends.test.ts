@@ -1,7 +1,6 @@
-import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { latch, until } from '../queue/small-queue.js';
+import { expectHeld, latch, until } from '../queue/small-queue.js';
 import { fields, Order, order } from './order.js';
 
 /** Returns a gate over a stock. It has admitted `count` orders, numbered from 0. */
@@ -23,12 +22,7 @@ describe('consume', () => {
       aborted = hold.signal.aborted;
     });
     await until(() => queue.depth === 0);
-    let letGo = false;
-    const gone = queue[Symbol.asyncDispose]().then(() => {
-      letGo = true;
-    });
-    for (let turn = 0; turn < 10; turn++) await immediate();
-    expect(letGo).toBe(false);
+    const { gone } = await expectHeld(queue);
     held.open();
     await Promise.all([done, gone]);
     expect(aborted).toBe(false);

@@ -3,7 +3,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
-import { filled, latch, Row, range, until } from './small-queue.js';
+import { expectHeld, filled, latch, Row, range, until } from './small-queue.js';
 
 describe('a handler that fails', () => {
   it.each([
@@ -157,12 +157,7 @@ describe('asyncDispose of a queue object', () => {
       { batchSize: 1, concurrency: 3 },
     );
     await until(() => queue.depth === 0);
-    let letGo = false;
-    const gone = queue[Symbol.asyncDispose]().then(() => {
-      letGo = true;
-    });
-    for (let turn = 0; turn < 10; turn++) await immediate();
-    expect(letGo).toBe(false);
+    const { gone } = await expectHeld(queue);
     held.open();
     await Promise.all([done, gone]);
     expect(aborted).toEqual([false, false, false]);

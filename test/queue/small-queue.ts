@@ -1,5 +1,6 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue, record, u32 } from 'sluice';
+import { expect } from 'vitest';
 
 export const Row = record({ number: u32 });
 export interface Row {
@@ -20,6 +21,17 @@ export function range(first: number, end: number): number[] {
 /** Turns the event loop until `condition` holds; the timeout of the test bounds it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await immediate();
+}
+
+/** Begins asyncDispose(). Returns its promise, once it has had ten turns of the event loop to end too early. */
+export async function expectHeld(queue: AsyncDisposable): Promise<{ gone: Promise<void> }> {
+  let letGo = false;
+  const gone = Promise.resolve(queue[Symbol.asyncDispose]()).then(() => {
+    letGo = true;
+  });
+  for (let turn = 0; turn < 10; turn++) await immediate();
+  expect(letGo).toBe(false);
+  return { gone };
 }
 
 /** A promise, and the functions that settle it. */

@@ -182,7 +182,7 @@ class Ring {
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
-  // As claim(), but for the first waiter, so it also claims while waiters wait.
+  // Does what claim() does, for the first of the waiters: it claims although waiters wait.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
   // Promises room for up to `want` records to the caller: takes as many permits. No other caller can claim that room
@@ -190,7 +190,7 @@ class Ring {
   Claim reserve(std::uint32_t want) noexcept {
     return take_room(want, kRingClosed | kRingWaiting, kRingPermit);
   }
-  // As reserve(), but for the first waiter.
+  // Does what reserve() does, for the first of the waiters.
   Claim reserve_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingPermit); }
 
   // Claims `used` positions on as many permits, gives back `unused` more permits, and returns the first position. It
