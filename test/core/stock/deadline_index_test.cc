@@ -163,8 +163,10 @@ void meet(std::uint32_t slots_each) {
       holds.hold(slot, deadline);
       if (!random.once_in(4)) continue;
       // A look that begins now, at the deadline, finds the hold, unless another look has found it or is not over yet.
+      // This thread asks first whether one is not over yet, because a look may end between the two questions.
       holds.look(deadline);
-      overlooked += holds.deadlines[slot] == deadline && !holds.index.due(deadline);
+      const bool over = !holds.index.due(deadline);
+      overlooked += over && holds.deadlines[slot] == deadline;
     }
   });
   CHECK(overlooked == 0);
