@@ -17,6 +17,9 @@ export function upgradeOf(env: unknown): IncomingMessage | undefined {
   return incoming.headers.upgrade === undefined ? undefined : incoming;
 }
 
+/** After this many milliseconds, nobody answers an upgrade of which the answer is known. */
+const unansweredMs = 5_000;
+
 /**
  * Callbacks for the end of a request's answer, by the objects that identify the request. All limiters of a request
  * share one list, so that the body is wrapped once.
@@ -60,20 +63,31 @@ export async function finished(
 
 /**
  * As `finished`, for an upgrade by @hono/node-ws. That package starts the websocket after the response was returned,
- * and then sends no response, or sends it without its body. So the request ends when its socket is closed.
+ * and then sends no response, or sends it without its body. So the request ends when its socket is closed, or when the
+ * server has ended its half of it.
  */
 async function finishedWithItsSocket(
   passed: Passed,
-  end: (status: number) => void,
+  ended: (status: number) => void,
   incoming: IncomingMessage,
   respond: () => Promise<Response>,
 ): Promise<Response> {
   const written = anythingWritten(incoming);
   let refusal: number | undefined;
-  onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), end);
-  const response = withFields(await respond(), passed);
-  if (!response.ok) refusal = response.status;
-  return response;
+  const end = onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), ended);
+  try {
+    const response = withFields(await respond(), passed);
+    if (!response.ok) refusal = response.status;
+    // @hono/node-server 2 answers nothing but websockets if its server has another listener for upgrades. Calls the
+    // current global setTimeout, because tests may have faked it.
+    setTimeout(() => {
+      if (written() === undefined) end(response.status);
+    }, unansweredMs).unref?.();
+    return response;
+  } catch (error) {
+    end(500);
+    throw error;
+  }
 }
 
 async function finishedWithItsBody(

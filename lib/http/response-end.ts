@@ -81,23 +81,26 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
 
 /**
  * Calls `ended` once with the status when the connection of an upgrade closes, or the server has ended its half of it:
- * a client can leave its own half open for as long as it likes. The status is 499 if the upgrade was not answered.
+ * a client can leave its own half open for as long as it likes. The status is 499 if the upgrade was not answered. The
+ * returned function ends it at once, with a status of the caller's.
  */
-export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): void {
+export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): Ended {
   let waits = true;
-  const end = (): void => {
+  const endWith = (status: number): void => {
     if (!waits) return;
     waits = false;
     socket.off('finish', end);
     open.get(socket)?.delete(end);
-    ended(answered() ?? 499);
+    ended(status);
   };
+  const end = (): void => endWith(answered() ?? 499);
   if (socket.destroyed || socket.writableFinished) {
     end();
-    return;
+    return endWith;
   }
   socket.once('finish', end);
   onSocketClose(socket, end);
+  return endWith;
 }
 
 /**

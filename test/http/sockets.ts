@@ -1,6 +1,7 @@
 /** Servers of websockets behind a limit, and clients of them. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import fastifyWebsocket from '@fastify/websocket';
 import { serve } from '@hono/node-server';
 import { createNodeWebSocket } from '@hono/node-ws';
@@ -21,6 +22,15 @@ interface SocketServer extends Running {
 }
 /** Starts a server. After the limit, the server itself refuses the path '/refused' with 401. */
 export type StartSockets = (options: SocketOptions) => Promise<SocketServer>;
+
+type ServeWithSockets = (
+  options: Parameters<typeof serve>[0] & { websocket: object },
+) => ReturnType<typeof serve>;
+/** Version 2 of @hono/node-server supports websockets itself. */
+const hono2 = require('hono-node-server2') as {
+  serve: ServeWithSockets;
+  upgradeWebSocket: UpgradeWebSocket<WebSocket>;
+};
 
 const unauthorized = 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
@@ -96,21 +106,33 @@ export const socketServers: Record<string, StartSockets> = {
     await once(server, 'listening');
     return { ...listeningAlready(server), opened };
   },
-  // Version 2 of @hono/node-server supports websockets itself.
   '@hono/node-server 2': async (options) => {
-    const next = require('hono-node-server2') as {
-      serve: Serve2;
-      upgradeWebSocket: UpgradeWebSocket<WebSocket>;
-    };
-    const app = new Hono();
-    const opened = limitedHono(app, next.upgradeWebSocket, options);
-    const websocket = { server: new WebSocketServer({ noServer: true }) };
-    const server = next.serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', websocket }) as Server;
-    await once(server, 'listening');
+    const { opened, server } = await startHono2(options);
     return { ...listeningAlready(server), opened };
   },
 };
-type Serve2 = (options: Parameters<typeof serve>[0] & { websocket: object }) => ReturnType<typeof serve>;
+
+async function startHono2(options: SocketOptions): Promise<{ opened: WebSocket[]; server: Server }> {
+  const app = new Hono();
+  const opened = limitedHono(app, hono2.upgradeWebSocket, options);
+  const websocket = { server: new WebSocketServer({ noServer: true }) };
+  const server = hono2.serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', websocket }) as Server;
+  await once(server, 'listening');
+  return { opened, server };
+}
+
+/** The package then leaves upgrades that are no websockets to the other listener, which does nothing here. */
+export const withAnotherListener: StartSockets = async (options) => {
+  const { opened, server } = await startHono2(options);
+  const upgraded: Duplex[] = [];
+  server.on('upgrade', (_, socket) => upgraded.push(socket.on('error', () => {})));
+  const running = listeningAlready(server);
+  const close = async () => {
+    for (const socket of upgraded) socket.destroy();
+    await running.close();
+  };
+  return { ...running, opened, close };
+};
 
 function limitedHono(
   app: Hono,

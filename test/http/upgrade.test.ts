@@ -5,6 +5,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
 } from 'node:http2';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastifyWebsocket from '@fastify/websocket';
 import Fastify from 'fastify';
@@ -17,7 +18,14 @@ import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
-import { openSocket, type SocketOptions, socketServers, statusOf, trySocket } from './sockets.js';
+import {
+  openSocket,
+  type SocketOptions,
+  socketServers,
+  statusOf,
+  trySocket,
+  withAnotherListener,
+} from './sockets.js';
 
 const closing = closedAfterEach();
 afterEach(() => {
@@ -107,6 +115,27 @@ describe.each(Object.entries(socketServers))('the upgrades of %s', (name, start)
     expect(limiter.stats().inFlight).toBe(1);
     second.terminate();
     await until(() => limiter.stats().inFlight === 0);
+  });
+});
+
+describe('an upgrade that nobody answers', () => {
+  it('gives its place back, and a websocket beside it keeps its own', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 3 } });
+    const statuses: number[] = [];
+    const count = (_: unknown, status: number) => statuses.push(status) > 0;
+    const running = await withAnotherListener({ limiter, count });
+    closing.push(running);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const websocket = await openSocket(running.port);
+    const left = connect(running.port, '127.0.0.1');
+    left.write('GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await until(() => limiter.stats().inFlight === 2 && vi.getTimerCount() === 2);
+    left.destroy();
+    vi.advanceTimersByTime(5_000);
+    expect([limiter.stats().inFlight, statuses]).toEqual([1, [401]]);
+    websocket.close();
+    await until(() => limiter.stats().inFlight === 0);
+    expect(statuses).toEqual([401, 101]);
   });
 });
 
