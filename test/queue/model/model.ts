@@ -42,11 +42,11 @@ interface Lane {
 }
 
 /**
- * The most records that native code shows, and that it drops, in one call. It drops fewer if the consumer has listeners
- * for them (`heard`).
+ * The most records that native code shows, and that it drops, in one call. It drops fewer if it keeps something of
+ * each: for listeners, or with 'overwrite'.
  */
 const shownMax = 64;
-const droppedMax = { heard: 64, unheard: 1_024 };
+const droppedMax = { kept: 64, forgotten: 1_024 };
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
@@ -215,7 +215,7 @@ export class Model {
     const index = new Map(this.lanes.map((lane) => [lane, 0]));
     const open = new Set(this.lanes);
     const earned = new Map(this.lanes.map((lane) => [lane, lane.earned]));
-    const most = this.#hears ? droppedMax.heard : droppedMax.unheard;
+    const most = this.#hears || this.#overwrites ? droppedMax.kept : droppedMax.forgotten;
     let dropped = 0;
     while (shown.length < Math.min(max, shownMax)) {
       const ready = [...open].filter((lane) => (index.get(lane) ?? 0) < lane.items.length);
