@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { Buffer } from 'node:buffer';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
@@ -105,11 +106,30 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
 
 /**
  * For upgrades whose answer cannot be seen. The returned function returns 101 once anything was written to the
- * connection after this call.
+ * connection after this call. If the response to an earlier request of the connection is not over yet, only the first
+ * chunk of a websocket counts.
  */
 export function anythingWritten({ socket }: HttpRequest): Answered {
-  const before = (socket as Socket | undefined)?.bytesWritten;
-  return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
+  const { bytesWritten: before, _httpMessage: earlier } = (socket ?? {}) as Partial<Socket> & {
+    readonly _httpMessage?: unknown; // Node's name for the response that is being written
+  };
+  if (before === undefined) return () => undefined;
+  if (!earlier) return () => (socket.bytesWritten > before ? 101 : undefined);
+  let accepted = false;
+  const { write } = socket;
+  socket.write = (...args: unknown[]) => {
+    accepted ||= statusIn(args[0]) === 101;
+    return Reflect.apply(write, socket, args) as boolean;
+  };
+  return () => (accepted ? 101 : undefined);
+}
+
+/** Returns the status in the first chunk of an answer; undefined for another chunk. */
+export function statusIn(chunk: unknown): number | undefined {
+  const text =
+    typeof chunk === 'string' ? chunk : Buffer.isBuffer(chunk) ? chunk.toString('latin1', 0, 12) : '';
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
+  return status === undefined ? undefined : Number(status);
 }
 
 /**

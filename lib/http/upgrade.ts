@@ -1,7 +1,6 @@
-import { Buffer } from 'node:buffer';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Answered, markUpgrade } from './response-end.js';
+import { type Answered, markUpgrade, statusIn } from './response-end.js';
 
 /** A function that limits an upgrade before the websocket server gets it. */
 export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -80,13 +79,7 @@ function answerOn(socket: Duplex): Answered {
   const { write, end } = socket;
   const seen = (chunk: unknown): void => {
     Object.assign(socket, { write, end });
-    const text =
-      typeof chunk === 'string'
-        ? chunk.slice(0, 12)
-        : Buffer.isBuffer(chunk)
-          ? chunk.toString('latin1', 0, 12)
-          : '';
-    status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 101);
+    status = statusIn(chunk) ?? 101;
   };
   const watched =
     <Args extends unknown[]>(method: (...args: Args) => unknown) =>

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import fastifyWebsocket from '@fastify/websocket';
 import { serve } from '@hono/node-server';
 import { createNodeWebSocket } from '@hono/node-ws';
@@ -142,6 +143,10 @@ function limitedHono(
   const opened: WebSocket[] = [];
   app.use(honoLimit(options));
   app.get('/refused', (context) => context.text('', 401));
+  app.get('/slow', async (context) => {
+    await delay(50);
+    return context.text('late');
+  });
   app.get(
     '/',
     upgradeWebSocket(() => ({

@@ -119,7 +119,10 @@ describe.each(Object.entries(socketServers))('the upgrades of %s', (name, start)
 });
 
 describe('an upgrade that nobody answers', () => {
-  it('gives its place back, and a websocket beside it keeps its own', async () => {
+  it.each([
+    ['alone', '', []],
+    ['behind a request that is answered after it', 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', [200]],
+  ])('%s gives its place back, and a websocket beside it keeps its own', async (_, before, answered) => {
     const limiter = Limiter.create({ queueDepth: { max: 3 } });
     const statuses: number[] = [];
     const count = (_: unknown, status: number) => statuses.push(status) > 0;
@@ -128,14 +131,16 @@ describe('an upgrade that nobody answers', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const websocket = await openSocket(running.port);
     const left = connect(running.port, '127.0.0.1');
-    left.write('GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    await until(() => limiter.stats().inFlight === 2 && vi.getTimerCount() === 2);
+    const upgrade = 'GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    left.write(before + upgrade);
+    await until(() => statuses.length === answered.length && limiter.stats().inFlight === 2);
+    await until(() => vi.getTimerCount() === 2);
     left.destroy();
     vi.advanceTimersByTime(5_000);
-    expect([limiter.stats().inFlight, statuses]).toEqual([1, [401]]);
+    expect([limiter.stats().inFlight, statuses]).toEqual([1, [...answered, 401]]);
     websocket.close();
     await until(() => limiter.stats().inFlight === 0);
-    expect(statuses).toEqual([401, 101]);
+    expect(statuses).toEqual([...answered, 401, 101]);
   });
 });
 
