@@ -35,6 +35,8 @@ struct Shared {
   SlidingWindowConfig config;
   ZeroedMemory memory;
   ManualClock clock;
+  std::atomic<unsigned> asking{0};  // threads that have asked at least once
+  std::atomic<bool> admitted{false};
 };
 
 // The requests of one thread that passed, at the times to which they were charged.
@@ -47,12 +49,13 @@ struct Admissions {
 void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index, Admissions& admissions) {
   Random random(index);
   SlidingWindow window = shared.window();
-  while (!stopped.load(std::memory_order_relaxed)) {
+  for (bool first = true; !stopped.load(std::memory_order_relaxed); first = false) {
     const std::uint64_t cost = random.once_in(4) ? 2 : 1;
     std::uint64_t time = shared.clock.now();
     // Yields now and then, as if preempted between reading the time and using it.
     if (random.once_in(64)) std::this_thread::yield();
     const auto charge = window.take(cost, time, [&] { return time = shared.clock.now(); });
+    if (first) ++shared.asking;
     if (!charge.taken) {
       // Gives the processor to the thread that moves the clock.
       if (random.once_in(8)) std::this_thread::yield();
@@ -61,6 +64,7 @@ void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index
     } else {
       admissions.audit.admit(time, cost);
       admissions.misdated += charge.bucket != time / shared.config.bucket_ns + shared.config.buckets + 1;
+      shared.admitted.store(true, std::memory_order_relaxed);
     }
   }
 }
@@ -83,6 +87,8 @@ TEST_CASE(
     std::atomic<bool> stopped{false};
     in_threads(kThreads + 1, [&](unsigned index) {
       if (index < kThreads) return take_until(stopped, shared, index, admissions[index]);
+      // Otherwise the clock could have stopped before another thread gets its first turn.
+      while (shared.asking != kThreads || !shared.admitted) std::this_thread::yield();
       // The clock moves mostly within a bucket, sometimes into the next one, rarely past the window.
       Random steps(200 + round);
       for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
