@@ -216,12 +216,16 @@ TEST_CASE("totals and caps change while others sell: counts add up, and no unit 
           wrong += counts.total > before.total || counts.backorder != before.backorder;
           if (i % 8 == 0) wrong += !audit(one.ledger.memory()).adds_up(one.ledger.slots());
         }
-        // Sets total and cap as in the beginning, so that threads that start late find units, too.
-        one.ledger.set_total(*thread, item, 5, true, one.now);
+        // Sets total and cap as in the beginning, for the last requests of the others. Until some units that these hold
+        // have come back, the total cannot go down.
         one.ledger.set_backorder(*thread, item, kMostCap, false);
+        while (one.ledger.set_total(*thread, item, 5, false, one.now) != LevelSet::kDone)
+          std::this_thread::yield();
         changing = false;
       } else {
-        for (std::uint64_t i = 0; i < 100 || changing; ++i) {
+        // With total and cap as in the beginning, each request for more than 5 units that passes is backordered. So the
+        // last 100 requests make it certain that some are, whatever the threads found before.
+        for (int last = 100; last != 0; last -= changing ? 0 : 1) {
           const StockRequest::Line wish{sku(1), random.between(1, 12)};
           const StockRequest request{&wish, 1, {}, Key{}, kHold};
           const StockAnswer answer =
