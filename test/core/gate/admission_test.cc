@@ -159,7 +159,7 @@ TEST_CASE("units are taken only after room has been promised, so that nothing ca
   auto& quiesce = gate.stock.memory().control->quiesce;
   quiesce.pause(gate.stock.thread_slots());
   std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (gate.queue.permits() == 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
   CHECK(gate.queue.permits() == 1);
   CHECK(gate.queue.depth() == 0);
@@ -259,7 +259,7 @@ TEST_CASE("orders of a restored ledger are queued again once each, however many 
     StockLedger restored(memory, gate.ledger_shape);
     REQUIRE(read_snapshot(restored.memory(), gate.ledger_shape, words, kSecond, Sweeping::kAsked) ==
             SnapshotError::kNone);
-    std::atomic<std::uint64_t> requeued{0}, repeated{0}, busy{0};
+    std::atomic<std::uint64_t> requeued{0}, repeated{0};
     in_threads(kThreads, [&](unsigned thread) {
       Admission::Parts parts = gate.attach();
       parts.stock = &restored;
@@ -267,15 +267,18 @@ TEST_CASE("orders of a restored ledger are queued again once each, however many 
       Random random(round * kThreads + thread);
       for (std::uint64_t i = 0; i < 2 * kOrders; ++i) {
         const std::uint64_t id = i < kOrders ? i + 1 : random.between(1, kOrders);
-        const Outcome outcome = gate.admit(parts, {1, 1, id, id}).outcome;
+        Outcome outcome = gate.admit(parts, {1, 1, id, id}).outcome;
+        // An id is busy when the thread that held its bucket had lost the processor. Then the client asks again.
+        while (outcome == as_outcome(ReserveResult::kIdBusy)) {
+          std::this_thread::yield();
+          outcome = gate.admit(parts, {1, 1, id, id}).outcome;
+        }
         requeued += outcome == Outcome::kRequeued;
         repeated += outcome == Outcome::kDuplicate;
-        busy += outcome == as_outcome(ReserveResult::kIdBusy);
       }
     });
     CHECK(requeued == kOrders);
-    // An id is busy when the thread that held its bucket had lost the processor. There is no other answer.
-    CHECK(requeued + repeated + busy == 2 * kOrders * kThreads);
+    CHECK(requeued + repeated == 2 * kOrders * kThreads);
     CHECK(gate.queue.depth() == kOrders);
     CHECK(gate.queue.permits() == 0);
     CHECK(gate.limiter.in_flight() == kOrders);
