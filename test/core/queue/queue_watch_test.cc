@@ -147,15 +147,27 @@ TEST_CASE("threads that ask while a consumer works never find a moving queue con
   Watched watched({4 * kMs, 8 * kMs});
   std::atomic<std::uint64_t> time{0};
   std::atomic<std::uint64_t> stood{0};
+  // The time with which each thread is asking. A look of a thread that has lost the processor marks a later position
+  // than that of its time, so the time does not move on by more than a millisecond while a thread asks.
+  constexpr std::uint64_t kIdle = ~0ULL / 2;
+  std::atomic<std::uint64_t> asking[] = {kIdle, kIdle, kIdle};
   in_threads(4, [&](unsigned index) {
     for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
       if (index == 0) {
         watched.numbers.push(i);
         watched.numbers.take(1);
-        time.fetch_add(kMs / 8, std::memory_order_relaxed);
-      } else if (watched.watch.standing(time.load(std::memory_order_relaxed))) {
-        ++stood;
+        const std::uint64_t now = time.fetch_add(kMs / 8) + kMs / 8;
+        for (const auto& since : asking) {
+          while (since.load() + kMs < now) std::this_thread::yield();
+        }
+        continue;
       }
+      std::atomic<std::uint64_t>& since = asking[index - 1];
+      do {
+        since.store(time.load());
+      } while (since.load() != time.load());
+      if (watched.watch.standing(since.load())) ++stood;
+      since.store(kIdle);
     }
   });
   CHECK(stood == 0);
