@@ -79,12 +79,12 @@ class LimiterSession {
     Acquired acquired;
     acquired.decision = decide(now, cost, key);
     acquired.kept = keep(acquired.decision, cost, key);
-    acquired.outlook = limiter_.peek(*slot_, now, cost, queue_depth(), key);
+    acquired.outlook = limiter_.peek(*slot_, clock_, now, cost, queue_depth(), key);
     return acquired;
   }
 
   Limiter::Outlook peek(std::uint64_t cost, const Key* key) noexcept {
-    return limiter_.peek(*slot_, clock_.now(), cost, queue_depth(), key);
+    return limiter_.peek(*slot_, clock_, clock_.now(), cost, queue_depth(), key);
   }
   Tiers::Rooms rooms(const Key* key) noexcept {
     return limiter_.rooms(*slot_, clock_.now(), queue_depth(), key);

@@ -127,12 +127,12 @@ class Limiter : public LimiterStates {
   };
   // Returns whether decide() would refuse the request now (or, in a dry run, count it as refused), and the tier that
   // would. If several tiers would, decide() may name another one of these. Charges nothing.
-  Outlook peek(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
-               const Key* key = nullptr) noexcept {
+  Outlook peek(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+               std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Outlook outlook{};
     visit(thread, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const Tiers::Refusal refusal =
-          overloaded(thread, time) ? Tiers::Refusal{Tier::kAdaptive} : tiers.refuses(cost, time, queue_depth);
+      const Tiers::Refusal refusal = overloaded(thread, clock, time) ? Tiers::Refusal{Tier::kAdaptive}
+                                                                     : tiers.refuses(cost, time, queue_depth);
       const Tiers::Tightest tightest = tiers.tightest(time, queue_depth);
       // If nothing refuses the request, it need not wait.
       const std::uint64_t wait =
@@ -227,8 +227,8 @@ class Limiter : public LimiterStates {
     const std::uint64_t until = thread.counters[kOverloadedUntil].load(std::memory_order_relaxed);
     return until > time ? until - time : 0;
   }
-  bool overloaded(const ThreadSlot& thread, std::uint64_t time) noexcept {
-    return recovers_in(thread, time) != 0 || watch_.standing(time);
+  bool overloaded(const ThreadSlot& thread, const Clock& clock, std::uint64_t time) noexcept {
+    return recovers_in(thread, time) != 0 || watch_.standing(time, since_epoch(clock));
   }
 
   // Decides about a request by one state. Does not change the thread's counters. While a waiter waits for the state,
@@ -236,7 +236,7 @@ class Limiter : public LimiterStates {
   Decision decide_in(Tiers& tiers, ThreadSlot& thread, const Clock& clock, std::uint64_t time,
                      std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     Tiers::Taken taken;
-    if (overloaded(thread, time)) [[unlikely]] {
+    if (overloaded(thread, clock, time)) [[unlikely]] {
       taken.refused_by = Tier::kAdaptive;
     } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0 && cost != 0) [[unlikely]] {
       taken.refused_by = Tier::kLine;

@@ -52,18 +52,21 @@ class QueueWatch {
   QueueWatch(Control* control, const Queue& queue, const QueueWatchConfig& config)
       : control_(control), queue_(&queue), config_(config) {}
 
-  // Whether the queue is congested at `time`, in nanoseconds since the control was created.
-  bool standing(std::uint64_t time) noexcept {
+  // Whether the queue is congested at `time`, in nanoseconds since the control was created. `now()` returns the present
+  // time, which is later if the caller has lost the processor meanwhile.
+  template <class Now>
+  bool standing(std::uint64_t time, const Now& now) noexcept {
     if (control_ == nullptr) return false;
     // Relaxed: the words publish no other memory. If it is time to look, but another thread is looking, the answer is
     // no.
-    if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time)) return false;
+    if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time, now)) return false;
     const std::uint64_t since = control_->late_since.load(std::memory_order_relaxed);
     return since != 0 && time > since && time - since >= config_.interval_ns;
   }
 
  private:
-  bool look(std::uint64_t time) noexcept {
+  template <class Now>
+  bool look(std::uint64_t time, const Now& now) noexcept {
     // ACQ looking: pairs with REL below. This thread sees the marks of the thread that looked before it.
     if (control_->looking.exchange(1, std::memory_order_acquire) != 0) return false;
     const std::uint64_t pause = std::min(config_.target_ns, config_.interval_ns) / 4;
@@ -76,7 +79,7 @@ class QueueWatch {
       // has looked since.
       control_->late_since.store(mark->time + config_.target_ns, std::memory_order_relaxed);
     }
-    if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(time);
+    if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(now);
     control_->looking.store(0, std::memory_order_release);
     return true;
   }
@@ -96,12 +99,15 @@ class QueueWatch {
     return true;
   }
   const Mark& newest() const noexcept { return control_->marks[(control_->count - 1) % kMarks]; }
-  void make_mark(std::uint64_t time) noexcept {
+  template <class Now>
+  void make_mark(const Now& now) noexcept {
     Mark& mark = control_->marks[control_->count % kMarks];
-    mark.time = time;
     for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
       mark.tails[lane] = queue_->ring(lane).claimed();
     }
+    // Read after the tails: the records before the mark were pushed before this time, however long ago the caller has
+    // read its own.
+    mark.time = now();
     // `count` stays below 2 * kMarks, so that it never wraps around.
     control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;
   }

@@ -282,7 +282,7 @@ TEST_CASE("with threads whose keys come and go as guests, the totals are exact")
         const Key last = shared.key_of(held.back());
         REQUIRE(shared.limiter.release(*thread, 1, &last));
         held.pop_back();
-        shared.limiter.peek(*thread, kEpoch, 1, 0, &back);
+        shared.limiter.peek(*thread, shared.clock, kEpoch, 1, 0, &back);
       }
       for (const std::uint64_t number : held) {
         const Key key = shared.key_of(number);

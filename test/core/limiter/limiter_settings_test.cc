@@ -123,7 +123,7 @@ TEST_CASE("an exact window admits its whole limit in any time span of its length
       const std::uint64_t now = exact.clock.now(), cost = random.between(1, 4);
       std::uint64_t inside = 0;
       for (const std::uint64_t time : times) inside += time + kSecond > now ? 1 : 0;
-      REQUIRE(exact.limiter.peek(*exact.thread, now, 1, 0, key).remaining == 12 - inside);
+      REQUIRE(exact.limiter.peek(*exact.thread, exact.clock, now, 1, 0, key).remaining == 12 - inside);
       const std::uint64_t wait = exact.limiter.retry_after(*exact.thread, now, cost, key);
       const auto decision = exact.limiter.decide(*exact.thread, exact.clock, now, cost, 0, key);
       REQUIRE((decision.refused_by == Tier::kNone) == (inside + cost <= 12));

@@ -55,7 +55,7 @@ TEST_CASE("a cost of 0 passes whatever the debt, and only a block refuses it") {
   limited.limiter.penalize(*limited.thread, limited.clock, limited.clock.now(), 50);
   CHECK(limited.decide(1).refused_by == Tier::kTokenBucket);
   CHECK(limited.decide(0).refused_by == Tier::kNone);
-  CHECK(limited.limiter.peek(*limited.thread, limited.clock.now(), 0, 0).retry_after == 0);
+  CHECK(limited.limiter.peek(*limited.thread, limited.clock, limited.clock.now(), 0, 0).retry_after == 0);
   limited.limiter.block(*limited.thread, limited.clock.now(), kSecond);
   CHECK(limited.decide(0).refused_by == Tier::kBlocked);
 }

@@ -26,7 +26,7 @@ struct Keyed : TimedLimiter {
   Tier ask(std::uint64_t number, std::uint64_t cost = 1) { return decide(number, cost).refused_by; }
   std::uint64_t remaining(std::uint64_t number) {
     const Key asked = key_of(number);
-    return limiter.peek(*thread, clock.now(), 1, 0, &asked).remaining;
+    return limiter.peek(*thread, clock, clock.now(), 1, 0, &asked).remaining;
   }
 };
 

@@ -21,7 +21,9 @@ struct TimedLimiter {
   Limiter::Decision decide(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
     return limiter.decide(*thread, clock, clock.now(), cost, queue_depth, key);
   }
-  Limiter::Outlook peek(std::uint64_t cost = 1) { return limiter.peek(*thread, clock.now(), cost, 0, key); }
+  Limiter::Outlook peek(std::uint64_t cost = 1) {
+    return limiter.peek(*thread, clock, clock.now(), cost, 0, key);
+  }
   std::uint64_t remaining() { return peek().remaining; }
   std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
 
