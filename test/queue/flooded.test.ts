@@ -47,7 +47,8 @@ async function flooded(queue: Rows, consuming: Promise<void>): Promise<number> {
   const timer = new Promise<void>((resolve) => {
     let turns = 0;
     const every = setInterval(() => {
-      if (queue.stats().popped === 0 || ++turns < turnsEnough) return;
+      const { popped, expired } = queue.stats();
+      if (popped + expired === 0 || ++turns < turnsEnough) return;
       clearInterval(every);
       resolve();
     }, 1);
