@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, type Hold, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { until } from '../queue/until.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { fields, Order, order } from './order.js';
 
@@ -207,6 +208,7 @@ describe('a waiter for room in the queue', () => {
     });
     await withThreads([repeats], async () => {
       await repeats.message('ready');
+      await until(() => gate.stats().duplicates > 0);
       for (let i = 0; i < 20_000; i++) {
         await queue.push(order(100 + i), { timeoutMs: 20_000 });
         expect(queue.tryPop()?.id).toBe(BigInt(100 + i));
