@@ -1,6 +1,7 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue, type QueueOptions, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { until } from '../queue/until.js';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
@@ -258,6 +259,8 @@ describe('a gate whose queue overwrites', () => {
           await threads[victim]?.terminate();
           threads[victim] = start();
         }
+        // On a slow machine most threads are terminated before they push.
+        await until(() => queue.stats().dropped > 0);
         Atomics.store(words, 0, 1);
         await Promise.all(threads.map((thread) => thread.exited));
         queue.close();
