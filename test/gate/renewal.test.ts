@@ -134,17 +134,30 @@ describe('a thread that consumes', () => {
   };
 
   it('renews the orders in hand while a handler runs, also those that wait behind it', async () => {
-    const { queue, stock, gate } = real(200);
-    gate.admit(order(1));
-    gate.admit(order(2));
-    queue.close();
-    let first = true;
-    await gate.consume(async () => {
-      // Without renewal the holds would have ended long before: at least three half holds pass.
-      if (first) await until(() => stock.stats().extended >= 6);
-      first = false;
-    });
-    expect(stock.counts(1)).toMatchObject({ sold: 2, reserved: 0, available: 8 });
+    for (;;) {
+      const { queue, stock, gate } = real(200);
+      const begin = performance.now();
+      gate.admit(order(1));
+      gate.admit(order(2));
+      queue.close();
+      let first = true;
+      let turnedAt = begin;
+      let longestTurn = 0;
+      await gate.consume(async () => {
+        // Without renewal the holds would have ended long before: at least three half holds pass.
+        await until(() => {
+          const now = performance.now();
+          longestTurn = Math.max(longestTurn, now - turnedAt);
+          turnedAt = now;
+          return !first || stock.stats().extended >= 6 || now - begin > 20 * 200;
+        });
+        first = false;
+      });
+      // The holds run out, whatever the gate does, if the machine stops this thread for half a hold.
+      if (longestTurn > 90) continue;
+      expect(stock.counts(1)).toMatchObject({ sold: 2, reserved: 0, available: 8 });
+      return;
+    }
   });
 
   it('does not renew while its event loop is blocked: the hold runs out', async () => {
@@ -161,12 +174,12 @@ describe('a thread that consumes', () => {
   });
 
   it('renews no more once it has stopped', async () => {
-    const { stock, gate } = real(60);
+    const { stock, gate } = real(600_000);
     gate.admit(order(1));
     const abort = new AbortController();
     const handled = gate.consume(() => abort.abort(), { signal: abort.signal });
     await expect(handled).rejects.toMatchObject({ name: 'AbortError' });
-    const reservation = gate.admit(order(2));
+    const reservation = gate.admit(order(2), { holdMs: 60 });
     await until(() => stock.stats().expired === 1);
     expect(reservation.outcome).toBe('admitted');
     expect(stock.stats().extended).toBe(0);
