@@ -61,12 +61,15 @@ const activities = {
   },
   'asking the limiter': () =>
     forEver(() => {
-      limiter.allow();
-      limiter.tryAcquire();
+      // What allow() was given stays in flight after the end of the thread.
+      if (limiter.allow()) limiter.release();
+      const decision = limiter.tryAcquire();
+      if (decision.allowed) decision.release();
     }),
   'reserving and confirming': () =>
     forEver((i) => {
-      const answer = stock.reserve({ sku: producer, quantity: 1, user: i % 500 });
+      // The holds are short, so that those that are left to expire never fill the ledger.
+      const answer = stock.reserve({ sku: producer, quantity: 1, user: i % 500, holdMs: 5 });
       if (answer.ok && i % 3 !== 0) stock[i % 3 === 1 ? 'confirm' : 'cancel'](answer.reservation);
     }),
   auditing: () => forEver(() => stock.audit()),

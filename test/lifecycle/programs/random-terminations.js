@@ -44,7 +44,8 @@ while (started < terminations || running > 0) {
     running++;
     void lifeOfOne(started++).then(() => running--);
   }
-  take();
+  // Admitted orders stay held, and the ledger has room for 20,000. When the queue is full, no more are admitted.
+  if (arrived < 15_000 || manner === 'push') take();
   await immediate();
 }
 while (queue.depth > 0) {
