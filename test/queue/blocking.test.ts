@@ -136,11 +136,9 @@ describe.each([
       void call(method, args).catch(() => {});
       if (inside === 1) await until(() => queue.stats().waiting === 1);
       else await until(() => nativeOf(queue).consumed() === 1);
-      // The bound is far above the promised 100 ms, for a loaded machine. A sleep that is not cut into slices lasts 24
-      // days.
-      const begin = performance.now();
+      // A sleep that is not cut into slices lasts 24 days, so this test then times out. The next test checks how long a
+      // slice is.
       await thread.terminate();
-      expect(performance.now() - begin).toBeLessThan(5_000);
       expect(queue.stats().waiting).toBe(0);
       expect(queue.popMany(9)).toHaveLength(inside);
       queue.releaseLease();
