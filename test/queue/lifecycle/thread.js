@@ -57,10 +57,14 @@ const acts = {
   },
 };
 
-try {
-  const came = await acts[act]?.();
-  say(came === undefined || typeof came === 'object' ? 'done' : came);
-} catch (error) {
-  if (act === 'fail') throw error;
-  say(error.code ?? String(error));
+// There is no top-level await: Node.js 20 aborts if a thread is terminated just when a module with one begins.
+async function work() {
+  try {
+    const came = await acts[act]?.();
+    say(came === undefined || typeof came === 'object' ? 'done' : came);
+  } catch (error) {
+    if (act === 'fail') throw error;
+    say(error.code ?? String(error));
+  }
 }
+void work();
