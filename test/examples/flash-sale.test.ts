@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 function run(...args: string[]): Promise<Finished> {
-  example = new Example(...args);
+  example = new Example(args);
   return example.finished;
 }
 
@@ -21,7 +21,9 @@ function sum(counts: Record<string, number>): number {
 
 describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
   it('prints one JSON object whose verdicts hold and whose totals add up, and exits with 0', async () => {
-    const { code, stdout, stderr } = await run('--requests', '6000', '--users', '2000', '--json');
+    const slowBank = ['--import', new URL('slow-bank.js', import.meta.url).href];
+    example = new Example(['--requests', '6000', '--users', '2000', '--json'], slowBank);
+    const { code, stdout, stderr } = await example.finished;
     const report = JSON.parse(stdout);
 
     expect(report.problems).toEqual([]);
@@ -72,7 +74,7 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
   });
 
   it('stops in good order on SIGINT, reports what there was, and does not call it a success', async () => {
-    example = new Example('--requests', '5000000', '--json');
+    example = new Example(['--requests', '5000000', '--json']);
     await example.printed(/[1-9]\d* admitted/);
     example.kill('SIGINT');
     const { code, stdout } = await example.finished;
@@ -111,7 +113,7 @@ describe('the command line', () => {
 
 describe('--serve', { timeout: RUN_MS_MAX }, () => {
   async function serve(...args: string[]) {
-    example = new Example('--serve', ...args);
+    example = new Example(['--serve', ...args]);
     const [url] = await example.printed(/http:\/\/127\.0\.0\.1:\d+/);
     return {
       example,

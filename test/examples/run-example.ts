@@ -11,27 +11,34 @@ export interface Finished {
   stderr: string;
 }
 
-/** The flash sale as a user starts it: a process of its own. */
+/** The flash sale as a user starts it: a process of its own. `nodeArgs` are options of Node.js. */
 export class Example {
   readonly #child: ChildProcess;
   readonly finished: Promise<Finished>;
   #stdout = '';
   #stderr = '';
+  /** Whether the process has ended and all that it wrote has been read. */
+  #closed = false;
 
-  constructor(...args: string[]) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args: readonly string[], nodeArgs: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    this.finished = once(this.#child, 'close').then(([code, signal]) => ({
-      code: code as number | null,
-      signal: signal as NodeJS.Signals | null,
-      stdout: this.#stdout,
-      stderr: this.#stderr,
-    }));
+    this.finished = once(this.#child, 'close').then(([code, signal]) => {
+      this.#closed = true;
+      return {
+        code: code as number | null,
+        signal: signal as NodeJS.Signals | null,
+        stdout: this.#stdout,
+        stderr: this.#stderr,
+      };
+    });
   }
 
   /** Waits until stdout or stderr contains the pattern; fails if the process ends first. */
@@ -39,7 +46,7 @@ export class Example {
     for (;;) {
       const found = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
       if (found) return found;
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      if (this.#closed) {
         throw new Error(`ended without printing ${pattern}:\n${this.#stdout}\n${this.#stderr}`);
       }
       await Promise.race([
