@@ -74,7 +74,10 @@ describe('limit on raw connections', () => {
       const limiter = depth(5);
       const limited = limit({ limiter });
       const server = createServer((request, response) =>
-        limited(request, response, () => setTimeout(() => response.end('late'), 20)),
+        limited(request, response, () => {
+          // The answer comes after the client's end, however slow the machine is.
+          request.socket.once('end', () => setTimeout(() => response.end('late'), 20));
+        }),
       );
       // By default, Node.js closes the connection of a client that has ended its side.
       Object.assign(server, { httpAllowHalfOpen: answered });
