@@ -5,20 +5,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Limiter } from 'sluice';
 import { type FetchLimitOptions, fetchLimit } from 'sluice/fetch';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
 
 const closing = closedAfterEach();
 
-/** Begins `count` requests, resets each after a moment, and keeps the connection. */
-async function resetRequests(
-  options: FetchLimitOptions<Request>,
-  count: number,
-): Promise<{ handled: number }> {
-  const seen = { handled: 0 };
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await delay(1);
+}
+
+/**
+ * Makes five requests, one after the other, on one connection. Resets each when the limiter has begun to hold something
+ * for it, and waits until nothing is held. Returns how many were handled.
+ */
+async function resetRequests(options: FetchLimitOptions<Request>, held: () => number): Promise<number> {
+  let handled = 0;
   const limited = fetchLimit(async (_request: Request, _env: unknown) => {
-    seen.handled++;
+    handled++;
     await delay(30);
     return new Response(new ReadableStream({ pull: () => delay(1_000) }));
   }, options);
@@ -31,29 +35,28 @@ async function resetRequests(
       server.close();
     },
   });
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < 5; i++) {
     const stream = session.request({ ':path': '/' });
     stream.on('error', () => {}).resume();
+    await until(() => held() === 1);
     await delay(10);
     stream.close(8);
     await once(stream, 'close');
+    await until(() => held() === 0);
   }
-  return seen;
+  return handled;
 }
 
 describe('a stream of HTTP/2 that its client resets', () => {
   it('before its answer gives its place back, though the answer has a body that does not end', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 100 } });
-    const { handled } = await resetRequests({ limiter }, 5);
-    expect(handled).toBe(5);
-    await vi.waitFor(() => expect(limiter.stats().inFlight).toBe(0), { timeout: 5_000 });
+    expect(await resetRequests({ limiter }, () => limiter.stats().inFlight)).toBe(5);
   });
 
   it('while it waits for its turn waits no more, and is not handled', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-3, burst: 1 } });
     limiter.allow();
-    const { handled } = await resetRequests({ limiter, delay: { maxMs: 3_600_000 } }, 5);
-    await vi.waitFor(() => expect(limiter.stats().waiting).toBe(0), { timeout: 5_000 });
-    expect(handled).toBe(0);
+    const options = { limiter, delay: { maxMs: 3_600_000 } };
+    expect(await resetRequests(options, () => limiter.stats().waiting)).toBe(0);
   });
 });
