@@ -13,6 +13,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { markUpgrade, onResponseEnd, onUpgradeEnd } from '../../dist/http/response-end.js';
 import { mistyped } from '../mistyped.js';
 
+const patience = { timeout: 50_000 };
+
 /** An HTTP/2 response as Node.js makes it, which emits only what a test emits. */
 function response() {
   const socket = Object.assign(new EventEmitter(), { destroyed: false });
@@ -39,11 +41,11 @@ describe('the end of an HTTP/2 response', () => {
     const statuses = ended(lost.made);
     const others = ended(open.made);
     lost.stream.closed = true;
-    await vi.waitFor(() => expect(statuses).toEqual([499]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(statuses).toEqual([499]), patience);
     expect(lost.made.listenerCount('close') + lost.made.listenerCount('finish')).toBe(0);
     expect(others).toEqual([]);
     open.stream.closed = true;
-    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(others).toEqual([499]), patience);
     expect(statuses).toEqual([499]);
   });
 
@@ -54,10 +56,10 @@ describe('the end of an HTTP/2 response', () => {
     const others = ended(over.made);
     stream.state = { state: 5 };
     stream.closed = over.stream.closed = true;
-    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(others).toEqual([499]), patience);
     expect(statuses).toEqual([]);
     stream.state = { state: 1 };
-    await vi.waitFor(() => expect(statuses).toEqual([499]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(statuses).toEqual([499]), patience);
   });
 
   it('is of HTTP/2: a program may give another response a property `stream`', async () => {
@@ -87,7 +89,7 @@ describe('the end of an HTTP/2 response', () => {
     const other = response();
     const others = ended(other.made);
     other.stream.closed = true;
-    await vi.waitFor(() => expect(others).toEqual([499]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(others).toEqual([499]), patience);
     expect(statuses).toEqual([200]);
   });
 });
