@@ -238,8 +238,11 @@ describe('a server on a unix socket', () => {
     child.stderr?.setEncoding('utf8').on('data', (part: string) => {
       errors += part;
     });
-    const [message] = (await once(child, 'message')) as [unknown];
-    await once(child, 'close');
+    // Both are awaited from the start: the second might come before the first is taken.
+    const [[message]] = (await Promise.all([once(child, 'message'), once(child, 'close')])) as [
+      [unknown],
+      unknown,
+    ];
     expect(message).toEqual({ statuses: [200, 429, 429], channel: ['/first'] });
     expect(errors.match(/\[SLUICE_HTTP_NO_ADDRESS\] SluiceWarning: limit: /g)).toHaveLength(1);
   });
