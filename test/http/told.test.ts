@@ -11,12 +11,15 @@ import { fastifyLimit } from 'sluice/fastify';
 import { honoLimit } from 'sluice/fetch';
 import { type HeadersForm, type LimitOptions, limit } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
 import { items } from './items.js';
 
 const closing = closedAfterEach();
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** Starts a server of node:http with an Express application: the middlewares, and then the answer. */
 async function serve(...middlewares: RequestHandler[]): Promise<string> {
@@ -42,6 +45,7 @@ describe('beside express-rate-limit 8.7.4', () => {
       identifier: 'five',
     });
     const limiter = Limiter.create({ ...used(5), keys: { max: 10 }, clock });
+    vi.useFakeTimers({ toFake: ['Date'] }); // so that no second of theirs passes between two requests
     const urls = [await serve(theirs), await serve(limit({ limiter, name: 'five', headers: form }))];
     return Promise.all(
       urls.map(async (url) => {
