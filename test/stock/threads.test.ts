@@ -40,12 +40,14 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
     const items = skus.map((sku) => ({ sku, quantity, ...(sku % 2 && { perUser }) }));
     const stock = Stock.create({ items, maxReservations, maxUsers: 10_000, holdMs: 10, clock });
     const shared = new SharedArrayBuffer(8 * 12);
+    const goOn = new Int32Array(new SharedArrayBuffer(4)).fill(1);
     const buyers = start(new URL('./workers/buyer.js', import.meta.url), () => ({
       handle: stock.handle,
       skus,
       users,
       rounds: 60_000,
       shared,
+      goOn,
     }));
     await withThreads(buyers, async () => {
       let buying = true;
@@ -57,6 +59,7 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
       while (buying) {
         stock.audit();
         audits++;
+        if (audits > 10) Atomics.store(goOn, 0, 0); // the buyers may have gone on for this thread
         if (audits % 3 === 0) {
           clock.advance(1);
           stock.expire();

@@ -1,11 +1,12 @@
-// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. About half of the
-// reservations also go to places that all buyers share. The thread that takes one from there resolves it, too, so two
-// threads may resolve the same one. Posts the results: see ../threads.test.ts.
+// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. If `goOn` is given, more
+// rounds follow while its word is 1. About half of the reservations also go to places that all buyers share. The thread
+// that takes one from there resolves it, too, so two threads may resolve the same one. Posts the results: see
+// ../threads.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
 
-const { handle, skus, users, rounds, seed, shared } = workerData;
+const { handle, skus, users, rounds, seed, shared, goOn } = workerData;
 const stock = Stock.attach(handle);
 const random = new SeededRandom(seed);
 const places = new BigUint64Array(shared);
@@ -38,7 +39,7 @@ function resolve(reservation, sku, quantity) {
 /** The quantity follows from the sku, so that a thread that takes a reservation over knows it. */
 const quantityOf = (/** @type {number} */ sku) => 1 + (sku % 3);
 
-for (let round = 0; round < rounds; round++) {
+for (let round = 0; round < rounds || (goOn && Atomics.load(goOn, 0) === 1); round++) {
   const place = random.below(places.length);
   const sku = skus[place % skus.length];
   const answer = stock.reserve({
