@@ -21,6 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(copy, { recursive: true, force: true }));
 
 function npm(script: string, env = process.env): SpawnSyncReturns<string> {
+  // One run takes seconds where nothing else runs, and much longer on a busy machine.
   return spawnSync('npm', ['run', script], { cwd: copy, env, encoding: 'utf8', timeout: 120_000 });
 }
 function replace(file: string, from: string, to: string): void {
@@ -38,7 +39,7 @@ function expectStale(): void {
   expect(existsSync(join(copy, 'dist'))).toBe(false);
 }
 
-describe('the generated side of the contract', () => {
+describe('the generated side of the contract', { timeout: 480_000 }, () => {
   it('stops the build if it was edited, and no longer once it is printed again', () => {
     replace(generated, 'weight: 1000,', 'weight: 1001,');
     expectStale();
