@@ -150,7 +150,8 @@ it('movements() ends at once on an abort, even if nothing else keeps the process
 /** The longest of the short holds in workers/buyer.js. */
 const shortHoldMsMax = 20;
 
-describe('a reader beside four threads that sell', () => {
+// The threads take seconds where nothing else runs, and much longer on a busy machine.
+describe('a reader beside four threads that sell', { timeout: 240_000 }, () => {
   it.each([
     { movements: 2 ** 17, loses: false },
     { movements: 64, loses: true },
