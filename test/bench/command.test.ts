@@ -17,10 +17,10 @@ function sluice(...args: string[]) {
 }
 
 function sluiceWith(env: NodeJS.ProcessEnv, ...args: string[]) {
-  return spawnSync(process.execPath, [command, ...args], { encoding: 'utf8', timeout: 120_000, env });
+  return spawnSync(process.execPath, [command, ...args], { encoding: 'utf8', timeout: 280_000, env });
 }
 
-test('a quick run measures every subject, judges every bar and writes the page', { timeout: 120_000 }, () => {
+test('a quick run measures every subject, judges every bar and writes the page', { timeout: 290_000 }, () => {
   const html = join(temporary, 'report.html');
   const { status, stdout, stderr } = sluice(
     'bench',

@@ -91,7 +91,8 @@ describe('docs/guide/http.md states what is observed of each limiter:', () => {
     expect(shown.get('')).toEqual(named);
   });
 
-  it.each(Object.entries(rows))('%s', async (name, { setup, see }) => {
+  // One row makes 36,000 requests, one after the other.
+  it.each(Object.entries(rows))('%s', { timeout: 480_000 }, async (name, { setup, see }) => {
     const seen: string[] = [];
     for (const rival of rivals) {
       const running = await started(rival, setup);

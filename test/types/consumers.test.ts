@@ -99,7 +99,7 @@ describe.each([
   ['5.9', 'typescript-5.9'],
   ['6', 'typescript'],
 ])('TypeScript %s compiles a consumer', (_version, compiler) => {
-  it.each(Object.entries(projects))('%s', { timeout: 120_000 }, async (name, project) => {
+  it.each(Object.entries(projects))('%s', { timeout: 480_000 }, async (name, project) => {
     // Since TypeScript 5.8 a CommonJS module may require an ES module, as Node.js allows.
     const files = project.files.filter((file) => compiler !== 'typescript-5.4' || !file.endsWith('.cts'));
     const skipLibCheck = project.skipLibCheck || compiler === 'typescript-5.9';
