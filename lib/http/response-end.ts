@@ -43,7 +43,8 @@ export function markUpgrade(request: HttpRequest, answered: Answered): void {
 
 /**
  * Calls `ended` once with the status when the response is finished, or with 499 when it never will be: it was closed or
- * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then). For an
+ * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then), or the
+ * server has ended its half of the connection (by its answer to an upgrade further back in the pipeline). For an
  * upgrade, calls `ended` with the status of the answer when the connection has closed, or the server has ended its half
  * of it.
  */
@@ -54,7 +55,7 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
     if (response.writableFinished) return response.statusCode;
     return (response.headersSent ? undefined : answered?.()) ?? 499;
   };
-  if (response.destroyed || response.writableFinished || socket.destroyed) {
+  if (response.destroyed || response.writableFinished || isEnded(socket)) {
     ended(status());
     return;
   }
@@ -67,16 +68,13 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   endings.set(response, all);
   const end = (): void => {
     response.off('finish', end).off('close', end);
-    if (answered !== undefined) socket.off('finish', end);
     open.get(socket)?.delete(end);
     forgetStream(response);
     endings.delete(response);
     for (const one of all) one(status());
   };
   response.once('finish', end).once('close', end);
-  // An upgrade may be answered on its socket. Its client can leave its own half open for as long as it likes.
-  if (answered !== undefined) socket.once('finish', end);
-  onSocketClose(socket, end);
+  onSocketEnd(socket, end);
   if (isStreaming(response)) lookAtStream(response, end);
 }
 
@@ -90,17 +88,12 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
   const endWith = (status: number): void => {
     if (!waits) return;
     waits = false;
-    socket.off('finish', end);
     open.get(socket)?.delete(end);
     ended(status);
   };
   const end = (): void => endWith(answered() ?? 499);
-  if (socket.destroyed || socket.writableFinished) {
-    end();
-    return endWith;
-  }
-  socket.once('finish', end);
-  onSocketClose(socket, end);
+  if (isEnded(socket)) end();
+  else onSocketEnd(socket, end);
   return endWith;
 }
 
@@ -110,11 +103,9 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
  * chunk of a websocket counts.
  */
 export function anythingWritten({ socket }: HttpRequest): Answered {
-  const { bytesWritten: before, _httpMessage: earlier } = (socket ?? {}) as Partial<Socket> & {
-    readonly _httpMessage?: unknown; // Node's name for the response that is being written
-  };
+  const before = (socket as Socket | undefined)?.bytesWritten;
   if (before === undefined) return () => undefined;
-  if (!earlier) return () => (socket.bytesWritten > before ? 101 : undefined);
+  if (!isAnswering(socket)) return () => (socket.bytesWritten > before ? 101 : undefined);
   let accepted = false;
   const { write } = socket;
   socket.write = (...args: unknown[]) => {
@@ -122,6 +113,12 @@ export function anythingWritten({ socket }: HttpRequest): Answered {
     return Reflect.apply(write, socket, args) as boolean;
   };
   return () => (accepted ? 101 : undefined);
+}
+
+/** Whether a response has the connection for itself: it is being answered, or will be next. */
+export function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as { readonly _httpMessage?: unknown }; // Node's own name for it
+  return response !== undefined && response !== null;
 }
 
 /** Returns the status in the first chunk of an answer; undefined for another chunk. */
@@ -177,15 +174,33 @@ function forgetStream(response: HttpResponse): void {
   looking = undefined;
 }
 
-function onSocketClose(socket: Socket, closed: () => void): void {
+/**
+ * Whether nothing more can be sent on the connection. The "socket" of an HTTP/2 response is its stream, whose writable
+ * side finishes before everything was sent.
+ */
+function isEnded(socket: Socket): boolean {
+  return socket.destroyed || (socket.writableFinished && !isStream(socket));
+}
+
+/**
+ * Calls `ended` when the connection closes, or the server has ended its half of it: nobody may read a connection after
+ * an upgrade, and then its client's end is not seen.
+ */
+function onSocketEnd(socket: Socket, ended: () => void): void {
   let waiting = open.get(socket);
   if (waiting === undefined) {
     const created = new Set<() => void>();
     waiting = created;
     open.set(socket, created);
-    socket.once('close', () => {
+    const end = (): void => {
       for (const one of [...created]) one();
-    });
+    };
+    socket.once('close', end);
+    if (!isStream(socket)) socket.once('finish', end);
   }
-  waiting.add(closed);
+  waiting.add(ended);
+}
+
+function isStream(socket: Socket): boolean {
+  return 'rstCode' in socket;
 }

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Answered, markUpgrade, statusIn } from './response-end.js';
+import { type Answered, isAnswering, markUpgrade, statusIn } from './response-end.js';
 
 /** A function that limits an upgrade before the websocket server gets it. */
 export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -36,14 +36,14 @@ export function upgradesBy<Request extends IncomingMessage>(
     // Node removes its own listener for 'error' before it emits 'upgrade', so without this one a connection reset would
     // end the process.
     socket.on('error', ignored);
-    try {
-      response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
-    } catch {
-      // An earlier request in the pipeline is not answered yet: this answer would be written before or inside the
-      // earlier one.
+    // An earlier request in the pipeline is not answered yet: this answer would be written before or inside the earlier
+    // one. From Node.js 26 on, `socket` may be a stream over the connection.
+    if (isAnswering(request.socket)) {
       socket.destroy();
+      request.socket.destroy();
       return;
     }
+    response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
     const answer = response;
     limited(request, answer, (error) => {
       if (error !== undefined) {

@@ -125,14 +125,8 @@ async function startHono2(options: SocketOptions): Promise<{ opened: WebSocket[]
 /** The package then leaves upgrades that are no websockets to the other listener, which does nothing here. */
 export const withAnotherListener: StartSockets = async (options) => {
   const { opened, server } = await startHono2(options);
-  const upgraded: Duplex[] = [];
-  server.on('upgrade', (_, socket) => upgraded.push(socket.on('error', () => {})));
-  const running = listeningAlready(server);
-  const close = async () => {
-    for (const socket of upgraded) socket.destroy();
-    await running.close();
-  };
-  return { ...running, opened, close };
+  server.on('upgrade', (_, socket) => socket.on('error', () => {}));
+  return { ...listeningAlready(server), opened };
 };
 
 function limitedHono(
@@ -161,10 +155,12 @@ function limitedHono(
 
 function listeningAlready(server: Server): Running {
   const { port } = server.address() as { port: number };
+  const connections: Duplex[] = [];
+  server.on('connection', (socket) => connections.push(socket));
   const close = async () => {
     const closed = once(server, 'close');
     server.close();
-    server.closeAllConnections();
+    for (const socket of connections) socket.destroy(); // upgraded ones, too
     await closed;
   };
   return { url: `http://127.0.0.1:${port}`, port, close };

@@ -21,6 +21,7 @@ import { listening } from './frameworks.js';
 import {
   openSocket,
   type SocketOptions,
+  type StartSockets,
   socketServers,
   statusOf,
   trySocket,
@@ -142,6 +143,28 @@ describe('an upgrade that nobody answers', () => {
     await until(() => limiter.stats().inFlight === 0);
     expect(statuses).toEqual([...answered, 401, 101]);
   });
+});
+
+describe('a request with an upgrade behind it in the pipeline', () => {
+  it.each(['@hono/node-ws', '@hono/node-server 2'])(
+    'gives its place back, though nobody reads the connection any more, with %s',
+    async (name) => {
+      const limiter = Limiter.create({ queueDepth: { max: 3 } });
+      const statuses: number[] = [];
+      const count = (_: unknown, status: number) => statuses.push(status) > 0;
+      const running = await (socketServers[name] as StartSockets)({ limiter, count });
+      closing.push(running);
+      const client = connect(running.port, '127.0.0.1');
+      client.write(
+        'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n' +
+          'GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      );
+      client.on('error', () => {}).end(Buffer.alloc(300_000));
+      await until(() => statuses.length === 2);
+      expect([limiter.stats().inFlight, statuses]).toEqual([0, [499, 499]]);
+      client.destroy();
+    },
+  );
 });
 
 describe('an injected upgrade of @fastify/websocket', () => {
