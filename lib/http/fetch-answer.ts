@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { bare, optionError } from '../input/index.js';
 import type { HttpResponse } from './messages.js';
 import type { Passed } from './policy.js';
-import { anythingWritten, isStreaming, onResponseEnd, onUpgradeEnd } from './response-end.js';
+import { isStreaming, onResponseEnd, onUpgradeEnd, upgradeWritten } from './response-end.js';
 
 /** The response of node:http or node:http2, if a server built on one of these passes it in `env`. */
 export function outgoingOf(env: unknown): HttpResponse | undefined {
@@ -72,7 +72,7 @@ async function finishedWithItsSocket(
   incoming: IncomingMessage,
   respond: () => Promise<Response>,
 ): Promise<Response> {
-  const written = anythingWritten(incoming);
+  const written = upgradeWritten(incoming);
   let refusal: number | undefined;
   const end = onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), ended);
   try {

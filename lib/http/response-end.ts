@@ -15,6 +15,9 @@ const endings = new WeakMap<HttpResponse, Ended[]>();
  */
 const open = new WeakMap<Socket, Set<() => void>>();
 
+/** Whether a websocket was seen to begin, by socket: one wrapper for each socket, however many limiters ask. */
+const accepted = new WeakMap<Socket, { readonly websocket: boolean }>();
+
 /**
  * The HTTP/2 responses that have not ended, each with the function to call then. Node.js 20 and 22 lose every event of
  * some streams that a client resets and whose connection it closes, so this set is looked through every second.
@@ -99,26 +102,41 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
 
 /**
  * For upgrades whose answer cannot be seen. The returned function returns 101 once anything was written to the
- * connection after this call. If the response to an earlier request of the connection is not over yet, only the first
- * chunk of a websocket counts.
+ * connection after this call.
  */
 export function anythingWritten({ socket }: HttpRequest): Answered {
   const before = (socket as Socket | undefined)?.bytesWritten;
-  if (before === undefined) return () => undefined;
-  if (!isAnswering(socket)) return () => (socket.bytesWritten > before ? 101 : undefined);
-  let accepted = false;
-  const { write } = socket;
-  socket.write = (...args: unknown[]) => {
-    accepted ||= statusIn(args[0]) === 101;
-    return Reflect.apply(write, socket, args) as boolean;
-  };
-  return () => (accepted ? 101 : undefined);
+  return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
 }
 
-/** Whether a response has the connection for itself: it is being answered, or will be next. */
-export function isAnswering(socket: Socket): boolean {
-  const { _httpMessage: response } = socket as { readonly _httpMessage?: unknown }; // Node's own name for it
-  return response !== undefined && response !== null;
+/**
+ * The same, for a request that came by the event 'upgrade'. If the response to an earlier request of the connection is
+ * not over yet, only the first chunk of a websocket counts.
+ */
+export function upgradeWritten(request: HttpRequest): Answered {
+  const { socket } = request;
+  if (!isAnsweringAnother(request)) return anythingWritten(request);
+  const seen = accepted.get(socket) ?? watched(socket);
+  return () => (seen.websocket ? 101 : undefined);
+}
+
+function watched(socket: Socket): { readonly websocket: boolean } {
+  const seen = { websocket: false };
+  accepted.set(socket, seen);
+  const { write } = socket;
+  socket.write = (...args: unknown[]) => {
+    seen.websocket ||= statusIn(args[0]) === 101;
+    return Reflect.apply(write, socket, args) as boolean;
+  };
+  return seen;
+}
+
+/** Whether the connection is being used for the response to another request, or will be next. */
+export function isAnsweringAnother(request: HttpRequest): boolean {
+  const { _httpMessage: response } = request.socket as {
+    readonly _httpMessage?: { readonly req?: object } | null; // Node's own name for it
+  };
+  return response !== undefined && response !== null && response.req !== request;
 }
 
 /** Returns the status in the first chunk of an answer; undefined for another chunk. */

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Answered, isAnswering, markUpgrade, statusIn } from './response-end.js';
+import { type Answered, isAnsweringAnother, markUpgrade, statusIn } from './response-end.js';
 
 /** A function that limits an upgrade before the websocket server gets it. */
 export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -38,7 +38,7 @@ export function upgradesBy<Request extends IncomingMessage>(
     socket.on('error', ignored);
     // An earlier request in the pipeline is not answered yet: this answer would be written before or inside the earlier
     // one. From Node.js 26 on, `socket` may be a stream over the connection.
-    if (isAnswering(request.socket)) {
+    if (isAnsweringAnother(request)) {
       socket.destroy();
       request.socket.destroy();
       return;

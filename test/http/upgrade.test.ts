@@ -167,6 +167,30 @@ describe('a request with an upgrade behind it in the pipeline', () => {
   );
 });
 
+describe('an ordinary request with a field Upgrade', () => {
+  it('leaves its connection as it was, so that thousands of them cost no more each', async () => {
+    const app = Fastify();
+    closing.push(app);
+    await app.register(
+      mistyped(fastifyLimit),
+      mistyped({ limiter: Limiter.create({ queueDepth: { max: 9 } }) }),
+    );
+    app.get('/', async () => 'fine');
+    const sockets: object[] = [];
+    app.server.on('connection', (socket) => sockets.push(socket));
+    const port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port);
+    const client = connect(port, '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n'.repeat(3));
+    let answers = '';
+    client.on('data', (octets) => {
+      answers += String(octets);
+    });
+    await until(() => answers.split('fine').length === 4);
+    expect(sockets.map((socket) => Object.hasOwn(socket, 'write'))).toEqual([false]);
+    client.destroy();
+  });
+});
+
 describe('an injected upgrade of @fastify/websocket', () => {
   it('is limited as a real one', async () => {
     const app = Fastify();
