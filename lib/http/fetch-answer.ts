@@ -2,7 +2,13 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { bare, optionError } from '../input/index.js';
 import type { HttpResponse } from './messages.js';
 import type { Passed } from './policy.js';
-import { isStreaming, onResponseEnd, onUpgradeEnd, upgradeWritten } from './response-end.js';
+import {
+  anythingWritten,
+  isAnsweringAnother,
+  isStreaming,
+  onResponseEnd,
+  onUpgradeEnd,
+} from './response-end.js';
 
 /** The response of node:http or node:http2, if a server built on one of these passes it in `env`. */
 export function outgoingOf(env: unknown): HttpResponse | undefined {
@@ -46,7 +52,7 @@ export async function finished(
     return withFields(await respond(), passed);
   }
   const upgrade = upgradeOf(env);
-  if (upgrade !== undefined) return finishedWithItsSocket(passed, end, upgrade, respond);
+  if (upgrade !== undefined) return finishedWithItsSocket(passed, end, upgrade, env as object, respond);
   const around = identities.map((one) => endings.get(one)).find((one) => one !== undefined);
   if (around !== undefined) {
     around.push(end);
@@ -70,24 +76,35 @@ async function finishedWithItsSocket(
   passed: Passed,
   ended: (status: number) => void,
   incoming: IncomingMessage,
+  env: object,
   respond: () => Promise<Response>,
 ): Promise<Response> {
-  const written = upgradeWritten(incoming);
+  const written = anythingWritten(incoming);
+  const marks = marksOf(env);
+  // If the answer to an earlier request is not over yet, what is written may be that. Then only a websocket that has
+  // begun is an answer.
+  const isBehind = isAnsweringAnother(incoming);
+  const isAnswered = (): boolean => (isBehind ? marksOf(env) > marks : written() !== undefined);
   let refusal: number | undefined;
-  const end = onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), ended);
+  const end = onUpgradeEnd(incoming, () => (isAnswered() ? (refusal ?? 101) : undefined), ended);
   try {
     const response = withFields(await respond(), passed);
     if (!response.ok) refusal = response.status;
     // @hono/node-server 2 answers nothing but websockets if its server has another listener for upgrades. Calls the
     // current global setTimeout, because tests may have faked it.
     setTimeout(() => {
-      if (written() === undefined) end(response.status);
+      if (!isAnswered()) end(response.status);
     }, unansweredMs).unref?.();
     return response;
   } catch (error) {
     end(500);
     throw error;
   }
+}
+
+/** `upgradeWebSocket` of the packages puts a symbol of its own on `env` when it begins a websocket. */
+function marksOf(env: object): number {
+  return Object.getOwnPropertySymbols(env).length;
 }
 
 async function finishedWithItsBody(

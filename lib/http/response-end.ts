@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { Buffer } from 'node:buffer';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
@@ -14,9 +13,6 @@ const endings = new WeakMap<HttpResponse, Ended[]>();
  * pipelined.
  */
 const open = new WeakMap<Socket, Set<() => void>>();
-
-/** Whether a websocket was seen to begin, by socket: one wrapper for each socket, however many limiters ask. */
-const accepted = new WeakMap<Socket, { readonly websocket: boolean }>();
 
 /**
  * The HTTP/2 responses that have not ended, each with the function to call then. Node.js 20 and 22 lose every event of
@@ -109,42 +105,12 @@ export function anythingWritten({ socket }: HttpRequest): Answered {
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
 }
 
-/**
- * The same, for a request that came by the event 'upgrade'. If the response to an earlier request of the connection is
- * not over yet, only the first chunk of a websocket counts.
- */
-export function upgradeWritten(request: HttpRequest): Answered {
-  const { socket } = request;
-  if (!isAnsweringAnother(request)) return anythingWritten(request);
-  const seen = accepted.get(socket) ?? watched(socket);
-  return () => (seen.websocket ? 101 : undefined);
-}
-
-function watched(socket: Socket): { readonly websocket: boolean } {
-  const seen = { websocket: false };
-  accepted.set(socket, seen);
-  const { write } = socket;
-  socket.write = (...args: unknown[]) => {
-    seen.websocket ||= statusIn(args[0]) === 101;
-    return Reflect.apply(write, socket, args) as boolean;
-  };
-  return seen;
-}
-
 /** Whether the connection is being used for the response to another request, or will be next. */
 export function isAnsweringAnother(request: HttpRequest): boolean {
   const { _httpMessage: response } = request.socket as {
     readonly _httpMessage?: { readonly req?: object } | null; // Node's own name for it
   };
   return response !== undefined && response !== null && response.req !== request;
-}
-
-/** Returns the status in the first chunk of an answer; undefined for another chunk. */
-export function statusIn(chunk: unknown): number | undefined {
-  const text =
-    typeof chunk === 'string' ? chunk : Buffer.isBuffer(chunk) ? chunk.toString('latin1', 0, 12) : '';
-  const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
-  return status === undefined ? undefined : Number(status);
 }
 
 /**

@@ -1,6 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Answered, isAnsweringAnother, markUpgrade, statusIn } from './response-end.js';
+import { type Answered, isAnsweringAnother, markUpgrade } from './response-end.js';
 
 /** A function that limits an upgrade before the websocket server gets it. */
 export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -89,6 +90,14 @@ function answerOn(socket: Duplex): Answered {
     };
   Object.assign(socket, { write: watched(write), end: watched(end) });
   return () => status;
+}
+
+/** Returns the status in the first chunk of an answer; undefined for another chunk. */
+function statusIn(chunk: unknown): number | undefined {
+  const text =
+    typeof chunk === 'string' ? chunk : Buffer.isBuffer(chunk) ? chunk.toString('latin1', 0, 12) : '';
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1];
+  return status === undefined ? undefined : Number(status);
 }
 
 /**

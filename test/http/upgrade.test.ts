@@ -145,6 +145,29 @@ describe('an upgrade that nobody answers', () => {
   });
 });
 
+describe('a websocket that begins behind a request', () => {
+  it('keeps its place until it is closed', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 3 } });
+    const statuses: number[] = [];
+    const count = (_: unknown, status: number) => statuses.push(status) > 0;
+    const running = await withAnotherListener({ limiter, count });
+    closing.push(running);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const client = connect(running.port, '127.0.0.1');
+    client.on('error', () => {}).resume();
+    client.write(
+      'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n' +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    await until(() => running.opened.length === 1 && statuses.length === 1);
+    vi.advanceTimersByTime(5_000);
+    expect([limiter.stats().inFlight, statuses]).toEqual([1, [200]]);
+    client.destroy();
+    await until(() => statuses.length === 2);
+    expect([limiter.stats().inFlight, statuses]).toEqual([0, [200, 101]]);
+  });
+});
+
 describe('a request with an upgrade behind it in the pipeline', () => {
   it.each(['@hono/node-ws', '@hono/node-server 2'])(
     'gives its place back, though nobody reads the connection any more, with %s',
