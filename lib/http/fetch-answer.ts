@@ -16,14 +16,14 @@ export function outgoingOf(env: unknown): HttpResponse | undefined {
   return outgoing instanceof ServerResponse || isStreaming(outgoing) ? outgoing : undefined;
 }
 
-/** The upgrade, if @hono/node-ws passes one in `env`. */
+/** The upgrade, if @hono/node-ws or @hono/node-server 2 passes one in `env`. */
 export function upgradeOf(env: unknown): IncomingMessage | undefined {
   const { incoming, outgoing } = (env ?? {}) as { readonly incoming?: unknown; readonly outgoing?: unknown };
   if (outgoing !== undefined || !(incoming instanceof IncomingMessage)) return undefined;
   return incoming.headers.upgrade === undefined ? undefined : incoming;
 }
 
-/** After this many milliseconds, nobody answers an upgrade of which the answer is known. */
+/** How long an upgrade may stay unanswered after its handler has returned, in milliseconds. Then its request ends. */
 const unansweredMs = 5_000;
 
 /**
@@ -68,9 +68,10 @@ export async function finished(
 }
 
 /**
- * As `finished`, for an upgrade by @hono/node-ws. That package starts the websocket after the response was returned,
- * and then sends no response, or sends it without its body. So the request ends when its socket is closed, or when the
- * server has ended its half of it.
+ * As `finished`, for an upgrade by @hono/node-ws or @hono/node-server 2. These packages start the websocket after the
+ * response was returned, and then send no response, or send it without its body. So the request ends when its socket is
+ * closed, or when the server has ended its half of the connection. It ends earlier if `respond` fails or the upgrade is
+ * not answered in time.
  */
 async function finishedWithItsSocket(
   passed: Passed,
@@ -81,8 +82,8 @@ async function finishedWithItsSocket(
 ): Promise<Response> {
   const written = anythingWritten(incoming);
   const marks = marksOf(env);
-  // If the answer to an earlier request is not over yet, what is written may be that. Then only a websocket that has
-  // begun is an answer.
+  // If the answer to an earlier request is not over yet, written() may see that answer. Then this upgrade counts as
+  // answered only if its websocket has begun.
   const isBehind = isAnsweringAnother(incoming);
   const isAnswered = (): boolean => (isBehind ? marksOf(env) > marks : written() !== undefined);
   let refusal: number | undefined;
@@ -90,8 +91,8 @@ async function finishedWithItsSocket(
   try {
     const response = withFields(await respond(), passed);
     if (!response.ok) refusal = response.status;
-    // @hono/node-server 2 answers nothing but websockets if its server has another listener for upgrades. Calls the
-    // current global setTimeout, because tests may have faked it.
+    // If the server of @hono/node-server 2 has another listener for upgrades, the package answers only an upgrade that
+    // becomes a websocket. The timer is that of the global setTimeout, so that tests can replace it.
     setTimeout(() => {
       if (!isAnswered()) end(response.status);
     }, unansweredMs).unref?.();
@@ -102,7 +103,7 @@ async function finishedWithItsSocket(
   }
 }
 
-/** `upgradeWebSocket` of the packages puts a symbol of its own on `env` when it begins a websocket. */
+/** Counts the symbols among the keys of `env`. `upgradeWebSocket` of both packages adds one for a websocket. */
 function marksOf(env: object): number {
   return Object.getOwnPropertySymbols(env).length;
 }

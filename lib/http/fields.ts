@@ -69,8 +69,9 @@ export function nameOption(where: string, name: unknown): string | undefined {
 }
 
 /**
- * Forms whose lists have named items, and forms whose policies are numbers. Both write fields of the same names, so a
- * form of one kind may exclude a form of the other.
+ * The forms whose lists have named items, and the forms whose policies are numbers. Both kinds write RateLimit-Policy,
+ * each with its own syntax, so headersOption() refuses a form of one kind together with a form of the other. It also
+ * refuses both forms with named items together.
  */
 const named: readonly HeadersForm[] = ['draft-10', 'draft-8'];
 const numbered: readonly HeadersForm[] = ['draft-7', 'draft-6'];

@@ -41,11 +41,11 @@ export function markUpgrade(request: HttpRequest, answered: Answered): void {
 }
 
 /**
- * Calls `ended` once with the status when the response is finished, or with 499 when it never will be: it was closed or
- * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then), or the
- * server has ended its half of the connection (by its answer to an upgrade further back in the pipeline). For an
- * upgrade, calls `ended` with the status of the answer when the connection has closed, or the server has ended its half
- * of it.
+ * Calls `ended` once: with the status when the response is finished, or with 499 when it never will be. It never will
+ * be if it was closed or destroyed, if its connection closed before its turn in a pipeline (a queued response emits no
+ * event then), or if the server has ended its half of the connection (by its answer to an upgrade further back in the
+ * pipeline). For an upgrade, calls `ended` with the status of the answer (499: there was none) when the connection has
+ * closed, or the server has ended its half of it.
  */
 export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
@@ -79,8 +79,8 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
 
 /**
  * Calls `ended` once with the status when the connection of an upgrade closes, or the server has ended its half of it:
- * a client can leave its own half open for as long as it likes. The status is 499 if the upgrade was not answered. The
- * returned function ends it at once, with a status of the caller's.
+ * a client can leave its own half open for as long as it likes. The status is 499 if the upgrade was not answered. If
+ * `ended` was not called yet, the returned function calls it at once, with the status that it is given.
  */
 export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): Ended {
   let waits = true;
@@ -105,7 +105,7 @@ export function anythingWritten({ socket }: HttpRequest): Answered {
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
 }
 
-/** Whether the connection is being used for the response to another request, or will be next. */
+/** Whether the connection is assigned to the response to another request. That response may not have begun yet. */
 export function isAnsweringAnother(request: HttpRequest): boolean {
   const { _httpMessage: response } = request.socket as {
     readonly _httpMessage?: { readonly req?: object } | null; // Node's own name for it
@@ -167,8 +167,8 @@ function isEnded(socket: Socket): boolean {
 }
 
 /**
- * Calls `ended` when the connection closes, or the server has ended its half of it: nobody may read a connection after
- * an upgrade, and then its client's end is not seen.
+ * Calls `ended` when the connection closes, or the server has ended its half of it. After an upgrade the connection may
+ * have no reader: then the client's end is not noticed, and the connection does not close.
  */
 function onSocketEnd(socket: Socket, ended: () => void): void {
   let waiting = open.get(socket);

@@ -37,8 +37,8 @@ export function upgradesBy<Request extends IncomingMessage>(
     // Node removes its own listener for 'error' before it emits 'upgrade', so without this one a connection reset would
     // end the process.
     socket.on('error', ignored);
-    // An earlier request in the pipeline is not answered yet: this answer would be written before or inside the earlier
-    // one. From Node.js 26 on, `socket` may be a stream over the connection.
+    // An earlier request in the pipeline is not answered yet: an answer to this one would be written before or inside
+    // the earlier answer. From Node.js 26 on, `socket` may be a stream over the connection, so both are destroyed.
     if (isAnsweringAnother(request)) {
       socket.destroy();
       request.socket.destroy();

@@ -4,8 +4,8 @@ import { DISPOSED, type NativeStock, Weak } from '../binding/index.js';
 /** The interval at which each thread expires the reservations that are due, in milliseconds. */
 const sweepIntervalMs = 100;
 /**
- * How many places of the table one pass looks at, a cache line each: about two milliseconds. The rest waits for the
- * next turn of the event loop.
+ * The most places of the table that one pass looks at. Each is a cache line, so a pass takes up to about two
+ * milliseconds. The rest waits for the next turn of the event loop.
  */
 const sweepSlots = 16_384;
 

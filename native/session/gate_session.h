@@ -110,7 +110,7 @@ class GateSession {
   std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Each&& each, Drop&& dropped) noexcept;
   // Describes an entry that is now in hand, and notes the time at which the order's hold is to be renewed.
   InHand hand_out(std::uint32_t entry, std::uint64_t now) noexcept;
-  // Gives back an order that the queue dropped: its hold ends at once.
+  // Called with an order that the queue dropped: cancels its reservation and releases its place in flight.
   void give_back(const AdmittedOrder& order) noexcept;
   ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm, std::uint32_t quantity) noexcept;
   void release_place(const AdmittedOrder& order) noexcept;

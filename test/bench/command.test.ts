@@ -1,4 +1,5 @@
-// A short run of the benchmark command. The test looks at no figures, only at whether there are some.
+// The benchmark command: a short run, of which the test checks only that there are figures, not how good they are; and
+// options and commands that are refused.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -47,7 +47,7 @@ const allModels = [
   { name: 'tags', headers: ['core/queue/slot_tags.h'] },
   { name: 'quiesce', headers: ['core/base/quiesce.h'] },
   { name: 'deadlines', headers: ['core/stock/deadline_index.h'] },
-  // user_table.h is explored too, but its orders are not mutated: no scenario of the model distinguishes them yet.
+  // The model also explores user_table.h, but its memory orders are not mutated: no scenario depends on them yet.
   {
     name: 'ledger',
     headers: [

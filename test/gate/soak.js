@@ -172,9 +172,9 @@ export function handler(shop, memory, random, sleep, stock) {
     // After the hold has run out, the reservation's place in the table may be used again: the reservation is then
     // unknown.
     const expected = [way === 3 ? 'cancelled' : 'confirmed', 'expired', 'unknown'];
-    // The clerks, or this handler, may have sold or put back all units.
     // This handler may go on after its time, and the gate has then cancelled the order.
     if (hold.signal.aborted) expected.push('already-cancelled');
+    // The clerks, or this handler, may have sold or put back all units.
     if (isWorkedOn(id) || isClerks(id)) expected.push('already-confirmed', 'already-cancelled');
     const isWhole = isWorkedOn(id) || isClerks(id) || shop.orderOf(id).lines !== undefined;
     const part = isWhole ? {} : { quantity: 1 };

@@ -16,8 +16,8 @@ async function until(done: () => boolean): Promise<void> {
 }
 
 /**
- * Makes five requests, one after the other, on one connection. Resets each when the limiter has begun to hold something
- * for it, and waits until nothing is held. Returns how many were handled.
+ * Makes five requests, one after the other, on one connection. Resets each 10 ms after `held` has returned 1, and waits
+ * until `held` returns 0. Returns how many requests were handled.
  */
 async function resetRequests(options: FetchLimitOptions<Request>, held: () => number): Promise<number> {
   let handled = 0;

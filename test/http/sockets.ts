@@ -122,7 +122,10 @@ async function startHono2(options: SocketOptions): Promise<{ opened: WebSocket[]
   return { opened, server };
 }
 
-/** The package then leaves upgrades that are no websockets to the other listener, which does nothing here. */
+/**
+ * Starts a server of @hono/node-server 2 that has another listener for upgrades, which answers none. The package then
+ * answers only an upgrade that becomes a websocket, and leaves others to that listener.
+ */
 export const withAnotherListener: StartSockets = async (options) => {
   const { opened, server } = await startHono2(options);
   server.on('upgrade', (_, socket) => socket.on('error', () => {}));

@@ -59,7 +59,7 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
       while (buying) {
         stock.audit();
         audits++;
-        if (audits > 10) Atomics.store(goOn, 0, 0); // the buyers may have gone on for this thread
+        if (audits > 10) Atomics.store(goOn, 0, 0); // enough audits: the buyers may stop
         if (audits % 3 === 0) {
           clock.advance(1);
           stock.expire();

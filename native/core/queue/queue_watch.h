@@ -105,8 +105,8 @@ class QueueWatch {
     for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
       mark.tails[lane] = queue_->ring(lane).claimed();
     }
-    // Read after the tails: the records before the mark were pushed before this time, however long ago the caller has
-    // read its own.
+    // The time is read after the tails. So all positions before the mark were claimed before its time, however long ago
+    // the caller has read the time for standing().
     mark.time = now();
     // `count` stays below 2 * kMarks, so that it never wraps around.
     control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;

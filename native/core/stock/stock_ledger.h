@@ -47,7 +47,7 @@ class StockLedger : public LedgerReserver {
     const Inside inside(memory_, thread);
     return Resolver(memory_, thread, now).resolve(id, Phase::kConfirmed);
   }
-  // Puts the units held back on sale.
+  // Puts the units that the reservation holds on sale again.
   ResolveResult cancel(ThreadSlot& thread, std::uint64_t id, std::uint64_t now) noexcept {
     const Inside inside(memory_, thread);
     return Resolver(memory_, thread, now).resolve(id, Phase::kCancelled);

@@ -185,8 +185,8 @@ TEST_CASE("no window admits more than its limit, if charges that are refunded in
       if (asked.decision.refused_by == Tier::kNone) charges.push_back(asked);
       if (!charges.empty() && random.once_in(2)) {
         Kept& back = charges[random.below(charges.size())];
-        // Each charge is refunded once. Buckets count a charge for somewhat longer than the window lasts, so a second
-        // refund of an old charge would give back another one of its bucket.
+        // Each charge is refunded at most once. A bucket counts a charge for somewhat longer than the window lasts, so
+        // a second refund of an old charge would give back another charge of the same bucket.
         if (!back.refunded) limited.refund(back.decision, back.cost);
         back.refunded = true;
       }

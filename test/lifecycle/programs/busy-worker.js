@@ -61,7 +61,7 @@ const activities = {
   },
   'asking the limiter': () =>
     forEver(() => {
-      // What allow() was given stays in flight after the end of the thread.
+      // Depth that allow() has taken is not given back when the thread ends.
       if (limiter.allow()) limiter.release();
       const decision = limiter.tryAcquire();
       if (decision.allowed) decision.release();

@@ -1,5 +1,5 @@
-// A hold still answers from memory that exists after its gate, and the parts that only the gate knew, have become
-// garbage.
+// A hold still answers after its gate has become garbage, together with the parts that only the gate knew: it reads no
+// memory that was freed with them.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -44,7 +44,8 @@ while (started < terminations || running > 0) {
     running++;
     void lifeOfOne(started++).then(() => running--);
   }
-  // Admitted orders stay held, and the ledger has room for 20,000. When the queue is full, no more are admitted.
+  // Admitted orders stay held, and the ledger has room for 20,000. So after 15,000 orders this takes no more: the queue
+  // gets full, and then no more are admitted.
   if (arrived < 15_000 || manner === 'push') take();
   await immediate();
 }

@@ -42,8 +42,8 @@ interface Lane {
 }
 
 /**
- * The most records that native code shows, and that it drops, in one call. It drops fewer if it keeps something of
- * each: for listeners, or with 'overwrite'.
+ * The most records that native code shows in one call, and the most that it drops. It drops fewer if it keeps the
+ * dropped records (for listeners) or their tags (with 'overwrite').
  */
 const shownMax = 64;
 const droppedMax = { kept: 64, forgotten: 1_024 };
