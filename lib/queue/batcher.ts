@@ -132,6 +132,8 @@ export class Batcher<T> implements Disposable {
     if (permits === 0) return false;
     this.#endOfTurn ??= setImmediate(() => {
       this.#endOfTurn = undefined;
+      // No encoder runs now; one that was cut off by a time-out of node:vm has left this set.
+      this.#encoding = false;
       this.flush();
     });
     return true;

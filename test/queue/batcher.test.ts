@@ -1,4 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises';
+import { Script } from 'node:vm';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
@@ -10,6 +11,28 @@ import { expectConserved, numbers } from './until.js';
 const queueOf = (capacity: number, options = {}) => Queue.create(Row, { capacity, ...options });
 
 describe('a batcher', () => {
+  it('publishes what was gathered also if the encoding of another record was cut off', async () => {
+    const queue = queueOf(10);
+    const batcher = queue.batcher();
+    batcher.push({ ...rows(0, 1)[0] } as never);
+    const endless = (): void => {
+      batcher.push(
+        Object.defineProperty({ ...rows(1, 1)[0] }, 'number', {
+          get() {
+            for (;;);
+          },
+        }) as never,
+      );
+    };
+    const script = new Script('endless()');
+    Object.assign(globalThis, { endless });
+    expect(() => script.runInThisContext({ timeout: 20 })).toThrow('timed out');
+    await immediate();
+    expect(queue.depth).toBe(1);
+    expect(batcher.push(rows(2, 1)[0] as never)).toBe(true);
+    Reflect.deleteProperty(globalThis, 'endless');
+  });
+
   it('publishes at the end of the turn what was gathered in it, with one native call', async () => {
     const queue = queueOf(100);
     let calls = 0;
