@@ -42,7 +42,8 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
     expect(sum(byOutcome)).toBe(6_000);
     expect(report.responseMs.count).toBe(6_000);
     expect(Object.keys(byStatus)).toEqual(expect.arrayContaining(['202', '400', '409', '413', '429', '503']));
-    expect(byStatus['202']).toBe(byOutcome.admitted + byOutcome['admitted before']);
+    // Whether a client repeats an order while it is still known as admitted depends on the machine.
+    expect(byStatus['202']).toBe(byOutcome.admitted + (byOutcome['admitted before'] ?? 0));
     expect(byStatus['400']).toBe(byOutcome['bad-order']);
     expect(byStatus['413']).toBe(byOutcome['too-large']);
     expect(byStatus['429']).toBe(byOutcome['rate-limited']);
