@@ -14,23 +14,21 @@ describe('a batcher', () => {
   it('publishes what was gathered also if the encoding of another record was cut off', async () => {
     const queue = queueOf(10);
     const batcher = queue.batcher();
-    batcher.push({ ...rows(0, 1)[0] } as never);
-    const endless = (): void => {
-      batcher.push(
-        Object.defineProperty({ ...rows(1, 1)[0] }, 'number', {
-          get() {
-            for (;;);
-          },
-        }) as never,
-      );
+    type Value = ReturnType<typeof rows>[number];
+    const [first, second, third] = rows(0, 3) as [Value, Value, Value];
+    expect(batcher.push(first)).toBe(true);
+    const getter = {
+      get() {
+        for (;;);
+      },
     };
-    const script = new Script('endless()');
+    const endless = (): boolean => batcher.push(Object.defineProperty({ ...second }, 'number', getter));
     Object.assign(globalThis, { endless });
-    expect(() => script.runInThisContext({ timeout: 20 })).toThrow('timed out');
+    expect(() => new Script('endless()').runInThisContext({ timeout: 20 })).toThrow('timed out');
+    Reflect.deleteProperty(globalThis, 'endless');
     await immediate();
     expect(queue.depth).toBe(1);
-    expect(batcher.push(rows(2, 1)[0] as never)).toBe(true);
-    Reflect.deleteProperty(globalThis, 'endless');
+    expect(batcher.push(third)).toBe(true);
   });
 
   it('publishes at the end of the turn what was gathered in it, with one native call', async () => {
