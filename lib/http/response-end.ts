@@ -51,10 +51,10 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
   const answered = upgrades.get(response.req);
   const status = (): number => {
-    if (response.writableFinished) return response.statusCode;
+    if (isFinished(response)) return response.statusCode;
     return (response.headersSent ? undefined : answered?.()) ?? 499;
   };
-  if (response.destroyed || response.writableFinished || isEnded(socket)) {
+  if (response.destroyed || isFinished(response) || isEnded(socket)) {
     ended(status());
     return;
   }
@@ -103,6 +103,15 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
 export function anythingWritten({ socket }: HttpRequest): Answered {
   const before = (socket as Socket | undefined)?.bytesWritten;
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
+}
+
+/**
+ * Whether the program has ended the response, and everything was sent. For node:http2 `writableFinished` does not say
+ * that: Node.js itself ends the stream of a request with the method HEAD before it is handled, and a stream that its
+ * client resets.
+ */
+function isFinished(response: HttpResponse): boolean {
+  return response.writableFinished && response.writableEnded;
 }
 
 /** Whether the connection is assigned to the response to another request. That response may not have begun yet. */
