@@ -21,7 +21,7 @@ const open = new WeakMap<Socket, Set<() => void>>();
 const streaming = new Map<Http2ServerResponse, () => void>();
 const lookMs = 1_000;
 /** States of a stream, as in `constants` of node:http2. nghttp2 names a stream that it has forgotten idle. */
-const streamStates = { idle: 1, closed: 7 };
+const streamStates = { idle: 1, halfClosedLocal: 5, closed: 7 };
 let looking: NodeJS.Timeout | undefined;
 /** Outside of all requests: the timer must not run in the AsyncLocalStorage context of the request that began it. */
 const outside = new AsyncResource('sluice');
@@ -147,6 +147,8 @@ export function isStreaming(response: unknown): response is Http2ServerResponse 
  */
 function isOver({ stream }: Http2ServerResponse): boolean {
   const { state } = stream.state;
+  // The answer was sent to its end. Node.js emits no event for that while the client does not end its request.
+  if (state === streamStates.halfClosedLocal) return true;
   return (
     stream.closed && (state === undefined || state === streamStates.idle || state === streamStates.closed)
   );

@@ -128,3 +128,22 @@ describe.each(Object.entries(servers))('%s over HTTP/2', (_, start) => {
     waiting[0]?.();
   });
 });
+
+describe('an answer over HTTP/2 without a body', () => {
+  it('gives its place back within a second, though the client never ends its request', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const statuses: number[] = [];
+    const limited = limit({ limiter, count: (_, status) => statuses.push(status) > 0 });
+    const url = await started(
+      createServer((request, response) => {
+        limited(mistyped(request), mistyped(response), () => void response.writeHead(204).end());
+      }),
+    );
+    const session = connect(url);
+    closing.unshift({ close: async () => session.destroy() });
+    const stream = session.request({ ':path': '/', ':method': 'POST' }, { endStream: false });
+    expect(await statusOf(stream)).toBe(204);
+    await until(() => limiter.stats().inFlight === 0);
+    expect([statuses, stream.destroyed]).toEqual([[204], false]);
+  });
+});
