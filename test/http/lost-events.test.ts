@@ -54,7 +54,7 @@ describe('the end of an HTTP/2 response', () => {
     const statuses = ended(made);
     const over = response();
     const others = ended(over.made);
-    stream.state = { state: 5 };
+    stream.state = { state: 2 };
     stream.closed = over.stream.closed = true;
     await vi.waitFor(() => expect(others).toEqual([499]), patience);
     expect(statuses).toEqual([]);
