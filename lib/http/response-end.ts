@@ -106,12 +106,12 @@ export function anythingWritten({ socket }: HttpRequest): Answered {
 }
 
 /**
- * Whether the program has ended the response, and everything was sent. For node:http2 `writableFinished` does not say
- * that: Node.js itself ends the stream of a request with the method HEAD before it is handled, and a stream that its
- * client resets.
+ * Whether the response was sent to its end. For node:http2 `writableFinished` alone does not say that: Node.js itself
+ * ends the stream of a request with the method HEAD before it is handled, and a stream that its client resets.
  */
 function isFinished(response: HttpResponse): boolean {
-  return response.writableFinished && response.writableEnded;
+  if (!response.writableFinished) return false;
+  return !isStreaming(response) || (response.headersSent && !response.stream.aborted);
 }
 
 /** Whether the connection is assigned to the response to another request. That response may not have begun yet. */

@@ -82,7 +82,7 @@ describe('the end of an HTTP/2 response', () => {
   it('is noticed by its event, and then no more', async () => {
     const { made, stream } = response();
     const statuses = ended(made);
-    Object.assign(made, { writableEnded: true, writableFinished: true });
+    Object.assign(made, { headersSent: true, writableFinished: true });
     stream.closed = true;
     made.emit('finish');
     made.emit('close');

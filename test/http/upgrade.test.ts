@@ -234,7 +234,8 @@ describe('an injected upgrade of @fastify/websocket', () => {
 describe('websockets over HTTP/2', () => {
   it('hold their places by limit until their streams are closed', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
-    const limited = limit({ limiter });
+    const statuses: number[] = [];
+    const limited = limit({ limiter, count: (_, status) => statuses.push(status) > 0 });
     const server = createHttp2Server({ settings: { enableConnectProtocol: true } }, (_, response) =>
       response.end('fine'),
     );
@@ -261,6 +262,7 @@ describe('websockets over HTTP/2', () => {
     expect(limiter.stats().inFlight).toBe(1);
     first.stream.end();
     await until(() => limiter.stats().inFlight === 0);
+    expect(statuses).toEqual([200]);
     const reset = await open();
     reset.stream.close();
     await until(() => limiter.stats().inFlight === 0);
