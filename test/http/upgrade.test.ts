@@ -119,52 +119,54 @@ describe.each(Object.entries(socketServers))('the upgrades of %s', (name, start)
   });
 });
 
+/** Starts a server whose depth has three places, and notes the statuses that `count` sees. */
+async function withThreePlaces(start: StartSockets) {
+  const limiter = Limiter.create({ queueDepth: { max: 3 } });
+  const statuses: number[] = [];
+  const count = (_: unknown, status: number) => statuses.push(status) > 0;
+  const running = await start({ limiter, count });
+  closing.push(running);
+  return { ...running, statuses, inFlight: () => limiter.stats().inFlight };
+}
+
 describe('an upgrade that nobody answers', () => {
   it.each([
     ['alone', '', []],
     ['behind a request that is answered after it', 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', [200]],
   ])('%s gives its place back, and a websocket beside it keeps its own', async (_, before, answered) => {
-    const limiter = Limiter.create({ queueDepth: { max: 3 } });
-    const statuses: number[] = [];
-    const count = (_: unknown, status: number) => statuses.push(status) > 0;
-    const running = await withAnotherListener({ limiter, count });
-    closing.push(running);
+    const { port, statuses, inFlight } = await withThreePlaces(withAnotherListener);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const websocket = await openSocket(running.port);
-    const left = connect(running.port, '127.0.0.1');
+    const websocket = await openSocket(port);
+    const left = connect(port, '127.0.0.1');
     const upgrade = 'GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
     left.write(before + upgrade);
-    await until(() => statuses.length === answered.length && limiter.stats().inFlight === 2);
+    await until(() => statuses.length === answered.length && inFlight() === 2);
     await until(() => vi.getTimerCount() === 2);
     left.destroy();
     vi.advanceTimersByTime(5_000);
-    expect([limiter.stats().inFlight, statuses]).toEqual([1, [...answered, 401]]);
+    expect([inFlight(), statuses]).toEqual([1, [...answered, 401]]);
     websocket.close();
-    await until(() => limiter.stats().inFlight === 0);
+    await until(() => inFlight() === 0);
     expect(statuses).toEqual([...answered, 401, 101]);
   });
 });
 
 describe('a websocket that begins behind a request', () => {
   it('keeps its place until it is closed', async () => {
-    const limiter = Limiter.create({ queueDepth: { max: 3 } });
-    const statuses: number[] = [];
-    const count = (_: unknown, status: number) => statuses.push(status) > 0;
-    const running = await withAnotherListener({ limiter, count });
-    closing.push(running);
+    const { port, opened, statuses, inFlight } = await withThreePlaces(withAnotherListener);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const client = connect(running.port, '127.0.0.1');
+    const client = connect(port, '127.0.0.1');
     client.on('error', () => {}).resume();
     client.write(
       'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n' +
         'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
     );
-    await until(() => running.opened.length === 1 && statuses.length === 1);
+    await until(() => opened.length === 1 && statuses.length === 1);
     vi.advanceTimersByTime(5_000);
-    expect([limiter.stats().inFlight, statuses]).toEqual([1, [200]]);
+    expect([inFlight(), statuses]).toEqual([1, [200]]);
     client.destroy();
     await until(() => statuses.length === 2);
-    expect([limiter.stats().inFlight, statuses]).toEqual([0, [200, 101]]);
+    expect([inFlight(), statuses]).toEqual([0, [200, 101]]);
   });
 });
 
@@ -172,19 +174,15 @@ describe('a request with an upgrade behind it in the pipeline', () => {
   it.each(['@hono/node-ws', '@hono/node-server 2'])(
     'gives its place back, though nobody reads the connection any more, with %s',
     async (name) => {
-      const limiter = Limiter.create({ queueDepth: { max: 3 } });
-      const statuses: number[] = [];
-      const count = (_: unknown, status: number) => statuses.push(status) > 0;
-      const running = await (socketServers[name] as StartSockets)({ limiter, count });
-      closing.push(running);
-      const client = connect(running.port, '127.0.0.1');
+      const { port, statuses, inFlight } = await withThreePlaces(socketServers[name] as StartSockets);
+      const client = connect(port, '127.0.0.1');
       client.write(
         'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n' +
           'GET /refused HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
       );
       client.on('error', () => {}).end(Buffer.alloc(300_000));
       await until(() => statuses.length === 2);
-      expect([limiter.stats().inFlight, statuses]).toEqual([0, [499, 499]]);
+      expect([inFlight(), statuses]).toEqual([0, [499, 499]]);
       client.destroy();
     },
   );

@@ -188,10 +188,10 @@ class Limiter : public LimiterStates {
                                             std::memory_order_relaxed);
   }
 
-  // Changes the configuration for all threads at one instant. What was counted still counts, as long as the new
-  // settings let it. `change(next, time)` gets a copy of the present configuration and the limiter's time, and sets the
-  // fields that may change. If the rate, the warm-up or the length of a window changes, the call takes time in
-  // proportion to `keys_max`.
+  // Changes the configuration for all threads at one instant. What was counted before goes on counting, except what
+  // the new settings no longer count. `change(next, time)` gets a copy of the present configuration and the limiter's
+  // time, and sets the fields that may change. If the rate, the warm-up or the length of a window changes, the call
+  // takes time in proportion to `keys_max`.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     control_->quiesce.pause(*thread_slots_);

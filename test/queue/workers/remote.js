@@ -1,6 +1,6 @@
-// A queue object of another thread: calls the method that a message names, and posts the result. What a call returns,
-// such as a permit or a batcher, is kept under the name `keep`, if the message has one. Later calls can name it by
-// `on`.
+// A thread with a queue object. A message names a method: the thread calls it, and posts the result. If the message has
+// a name `keep`, the thread keeps the result (a permit, a batcher) by that name. A later message calls a method of what
+// is kept by naming it in `on`.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from '../row.js';
