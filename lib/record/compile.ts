@@ -34,6 +34,13 @@ export function canCompile(): boolean {
 }
 
 /**
+ * How many fields one generated function writes: V8 inlines no function with more than 460 bytes of bytecode, and a
+ * field takes up to 60 of them. Where the encoder of a record of nine fields was not inlined, push and drain of a
+ * record took up to a fifth longer (measured).
+ */
+const fieldsEach = 5;
+
+/**
  * Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code.
  *
  * Numbers are written through typed arrays and read through a DataView: the fastest of the four combinations, as
@@ -43,47 +50,65 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
   const names = keys(fields);
   const used: Partial<Record<NumberKind, true>> & { __proto__: null } = { __proto__: null };
   let values = '';
-  let encode = '';
+  let writers = '';
+  let writes = '';
   let object = '';
   let getters = '';
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    const field = fields[name] as Field<unknown>;
-    const key = stringify(name);
-    const offset = offsets[name] as number; // every field has one
-    const comma = i === 0 ? '' : ', ';
-    values += `${comma}v${i} = record[${key}]`;
-    if (field.prepare !== undefined) values += `, p${i} = ${field.prepare(`v${i}`)}`;
-    const v = `${field.prepare === undefined ? 'v' : 'p'}${i}`;
-    const place: Place = {
-      byte: `at + ${offset}`,
-      element: (kind) => {
-        used[kind] = true;
-        return `as${kind}[(at >>> ${shifts[kind]}) + ${offset / 2 ** shifts[kind]}]`;
-      },
-    };
-    const write = field.write(v, place);
-    const failed = `throw fail(${key}, v${i}, ${v})`;
-    encode += `if (!(${field.check(v)})) ${failed};\n`;
-    encode += field.writeTells ? `if (!${write}) ${failed};\n` : `${write};\n`;
-    object += `${comma}${key}: ${field.read(`at + ${offset}`)}`;
-    getters += `get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; },\n`;
+  for (let first = 0; first < names.length; first += fieldsEach) {
+    let given = '';
+    let steps = '';
+    let ends = '';
+    let fault = '';
+    for (let i = first; i < first + fieldsEach && i < names.length; i++) {
+      const name = names[i] as string;
+      const field = fields[name] as Field<unknown>;
+      const key = stringify(name);
+      const offset = offsets[name] as number; // every field has one
+      const comma = i === 0 ? '' : ', ';
+      values += `${comma}v${i} = record[${key}]`;
+      given += `v${i}, `;
+      if (field.prepare !== undefined) {
+        values += `, p${i} = ${field.prepare(`v${i}`)}`;
+        given += `p${i}, `;
+      }
+      const v = `${field.prepare === undefined ? 'v' : 'p'}${i}`;
+      const place: Place = {
+        byte: `at + ${offset}`,
+        element: (kind) => {
+          used[kind] = true;
+          return `as${kind}[(at >>> ${shifts[kind]}) + ${offset / 2 ** shifts[kind]}]`;
+        },
+      };
+      const write = field.write(v, place);
+      const failed = `fail(${key}, v${i}, ${v})`;
+      steps += `if (${field.check(v)}) {\n`;
+      steps += field.writeTells ? `if (!${write}) throw ${failed};\n` : `${write};\n`;
+      ends += '}';
+      fault += `if (!(${field.check(v)})) return ${failed};\n`;
+      object += `${comma}${key}: ${field.read(`at + ${offset}`)}`;
+      getters += `get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; },\n`;
+    }
+    // The error is made in a function of its own, which does not count for the size of the writer.
+    writers += `function fault${first}(${given}) { ${fault} }
+      function write${first}(${given}at) {
+        ${steps} return; ${ends}
+        throw fault${first}(${given});
+      }\n`;
+    writes += `write${first}(${given}at);\n`;
   }
-  let asKinds = '';
+  // The codec's variables are parameters, because each access to a variable of `let` or `const` from another function
+  // checks that it has been initialised.
+  let parameters = 'shownAt, shown';
+  let initial = '0, undefined';
   for (let i = 0; i < kinds.length; i++) {
     const kind = kinds[i] as NumberKind;
-    if (used[kind]) asKinds += `const as${kind} = new arrays.${kind}Array(buffer);\n`;
+    if (!used[kind]) continue;
+    parameters += `, as${kind}`;
+    initial += `, new arrays.${kind}Array(buffer)`;
   }
-  // The body is repeated in the loop of encodeMany(): encode() would be too long for V8 to inline there.
-  const body = `
-      if (typeof record !== 'object' || record === null) throw fail('', record);
-      // Reads all values first: a getter or toJSON of the record may push another record through the same buffer.
-      const ${values};
-      ${encode}`;
   const source = `'use strict';
-    ${asKinds}
-    let shown;
-    let shownAt = 0;
+    return codec(${initial});
+    function codec(${parameters}) {
     // The fields are own properties, so that a copy of the view has them. The view has its own prototype, too: V8 then
     // does not share a hidden class with the views of other codecs, whose getters differ, and access stays fast.
     function makeView() {
@@ -97,18 +122,19 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
     }
     // As short as can be: V8 inlines no more than so many bytecodes into a loop that drains.
     function show() { return shown ??= makeView(); }
+    ${writers}
     function encode(record, at) {
-      ${body}
+      if (typeof record !== 'object' || record === null) throw fail('', record);
+      // Reads all values first: a getter or toJSON of the record may push another record through the same buffer.
+      const ${values};
+      ${writes}
     }
     function encodeMany(list, first, count) {
-      for (let i = count - 1; i >= 0; i--) {
-        const record = list[first + i];
-        const at = i * ${recordBytes};
-        ${body}
-      }
+      for (let i = count - 1; i >= 0; i--) encode(list[first + i], i * ${recordBytes});
     }
     function decode(at) { return { ${object} }; }
-    return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };`;
+    return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };
+    }`;
   const program = new Compiled(
     'buffer',
     'view',
