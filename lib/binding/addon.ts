@@ -14,7 +14,10 @@ import type { NativeStock } from './stock.js';
 
 const require = createRequire(import.meta.url);
 
-/** Functions of the addon that make or attach an object. One that fails returns the reason, a string: see `made()`. */
+/**
+ * Functions of the addon. A function that makes or attaches an object returns, if it fails, the reason, a string: see
+ * `made()`.
+ */
 interface AddonCalls {
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
@@ -40,6 +43,8 @@ interface AddonCalls {
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     staging: ArrayBuffer,
   ): NativeGate | Reason;
+  /** Returns whether the calling thread was pinned; undefined where the system has no call for it. */
+  pinThread(processor: number): boolean | undefined;
 }
 type Native = Pick<AddonCalls, (typeof addonFunctions)[number]> & {
   /** The hash of the contract that the addon was built from. */

@@ -41,6 +41,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   sluice::export_limiter(exports);
   sluice::export_stock(exports);
   sluice::export_gate(exports);
+  sluice::export_affinity(exports);
   return exports;
 } catch (const std::exception&) {
   napi_throw_error(env, nullptr, "the system has no memory to give");

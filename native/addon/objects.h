@@ -139,5 +139,6 @@ void export_queue(Napi::Object exports);
 void export_limiter(Napi::Object exports);
 void export_stock(Napi::Object exports);
 void export_gate(Napi::Object exports);
+void export_affinity(Napi::Object exports);
 
 }  // namespace sluice

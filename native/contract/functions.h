@@ -9,7 +9,8 @@ namespace functions {
 
 inline constexpr std::string_view kAddon[] = {"createClock",   "attachClock",   "createQueue", "attachQueue",
                                               "createLimiter", "attachLimiter", "createStock", "restoreStock",
-                                              "attachStock",   "createGate",    "gateParts",   "attachGate"};
+                                              "attachStock",   "createGate",    "gateParts",   "attachGate",
+                                              "pinThread"};
 inline constexpr std::string_view kClock[] = {"now", "advance"};
 inline constexpr std::string_view kQueue[] = {
     "push",      "pushTo",      "pushMany",   "waitPush",    "waitReserve", "waiterState",  "leave",
