@@ -73,6 +73,7 @@ const planted: readonly (readonly [rule: string, file: string, text: string, fou
   ['arrows', 'lib/redis/a.ts', "import { queueLimits } from '../binding/index.js';\n", 'what is built of'],
   ['arrows', 'lib/overflow/a.ts', "export * from '../binding/index.js';\n", 'what is built of'],
   ['arrows', 'lib/dispatch/a.ts', "import '../binding/index.js';\n", 'what is built of'],
+  ['arrows', 'lib/dispatch/affinity-of.ts', "import '../binding/index.js';\n", 'what is built of'],
   ['arrows', 'lib/observe/a.ts', "const b = await import('../binding/index.js');\n", 'what is built of'],
   ['arrows', 'lib/http/a.ts', "import { queueLimits } from '../binding/index.js';\n", 'index.ts: http'],
   ['arrows', 'lib/http/a.ts', "import type { Queue } from '../queue/index.js';\n", 'index.ts: http'],

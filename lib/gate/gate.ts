@@ -46,6 +46,16 @@ export type GateHandle = Handle<'gate'>;
 
 const what = 'Gate';
 
+/** The parts of a gate object, for other modules of lib/: see `QueueInside`. */
+export interface GateInside<T> {
+  readonly loop: OrderLoop<T>;
+  readonly maxInHand: number;
+  /** The stock that the gate was made with. */
+  readonly stock: Stock | undefined;
+}
+/** Returns undefined if `gate` is no gate of this copy of sluice. */
+export let insideGate: <T>(gate: Gate<T>) => GateInside<T> | undefined;
+
 /**
  * Limiter, stock and queue as one step: an order is charged, reserved and queued, or none of these. All threads of the
  * process share a gate: any number of them admit orders, and one consumes them.
@@ -336,6 +346,13 @@ export class Gate<T> implements Disposable {
     if (earlier !== undefined) return earlier;
     checkedAnswer(whatOrPart, answer);
     throw badField(answer, this.queue.record, this.#fields, this.#producer.staged());
+  }
+
+  static {
+    insideGate = (gate) => {
+      if (typeof gate !== 'object' || gate === null || !(#loop in gate)) return undefined;
+      return { loop: gate.#loop, maxInHand: gate.#native.maxInHand, stock: gate.#ledger };
+    };
   }
 }
 isOurs(Gate);

@@ -15,25 +15,31 @@ export type Resolve = (
   quantity: number,
 ) => Resolution;
 
-/** An admitted order's reservation, which its handler can decide. */
+/** What a hold needs of the call of its handler. @internal */
+export type HandlerCall = Pick<Call, 'signal' | 'isGivenUp'>;
+
+/**
+ * An order in hand, which its handler can decide. `gate.consume` and the crew of `dispatch` give it to their handlers.
+ */
 export class Hold {
-  /** The reservation; undefined if the gate has no stock, or the record was pushed past the gate. */
+  /** The reservation; undefined without a gate, without a stock, or if the record was pushed past the gate. */
   readonly reservation: bigint | undefined;
   /**
-   * How often the order has been handed out, this time included: 1, or more if a consumer that had it in hand before
-   * ended without deciding it. That consumer may have done all of the work but the last step.
+   * How often the order has been handed out, this time included: 1, or more if a consumer, or a worker of a crew, that
+   * had it in hand before ended without deciding it. That one may have done all of the work but the last step. A crew
+   * also hands out orders again whose handler failed.
    */
   readonly deliveries: number;
   readonly #resolve: Resolve;
   /** The order's index in the gate's table of orders in flight; undefined once it is decided or put back. */
   #entry: number | undefined;
   #decided = false;
-  #call: Call | undefined;
+  #call: HandlerCall | undefined;
 
   /** @internal `entry`: the order's index in the gate's table of orders in flight (in_flight_table.h). */
   constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
     if (typeof resolve !== 'function') {
-      throw constructorError('Hold', 'the hold that consume() of a gate gives its handler');
+      throw constructorError('Hold', 'the hold that a handler is given');
     }
     this.reservation = reservation;
     this.deliveries = deliveries;
@@ -42,12 +48,13 @@ export class Hold {
   }
 
   /**
-   * Aborts when the handler should end soon. The reason is SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are
+   * Aborts when the handler should end soon. In a worker of a crew, that is only when `handlerTimeoutMs` are over. The
+   * reason is SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are
    * over, the reason of the signal given to `consume`, the error that ended `consume`, or `ERR_SLUICE_DISPOSED`. The
    * signal is made when it is first read.
    */
   get signal(): AbortSignal {
-    return (this.#call as Call).signal;
+    return (this.#call as HandlerCall).signal;
   }
 
   /**
@@ -101,8 +108,8 @@ export class Hold {
     return this.#decided;
   }
 
-  /** @internal The gate calls this just before it calls the order's handler. */
-  begin(call: Call): void {
+  /** @internal Called just before the order's handler is called. */
+  begin(call: HandlerCall): void {
     this.#call = call;
   }
 
@@ -116,7 +123,7 @@ export class Hold {
     if (!this.#decided && this.#call?.isGivenUp) {
       throw new SluiceError(
         'ERR_SLUICE_CONSUMER',
-        'Hold: consume() has ended without waiting for this handler; the order may be handed out again',
+        'Hold: this handler is not waited for any more; the order may be handed out again',
       );
     }
     const resolution = this.#resolve(confirm, this.#entry, this.reservation, quantity);

@@ -10,7 +10,7 @@ import {
   stagedRecords,
 } from '../binding/index.js';
 import { Options, optionError, type SluiceError } from '../input/index.js';
-import { type Call, checkedLimits, type QueueInside } from '../queue/index.js';
+import { type Call, type ConsumedBy, checkedLimits, type Limits, type QueueInside } from '../queue/index.js';
 import { type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';
 import type { GateConsumeOptions } from './options.js';
@@ -26,6 +26,18 @@ const failures = channel('sluice:gate:handler-failed');
 const unconfirmed = channel('sluice:gate:not-confirmed');
 
 const timerMsMax = 2 ** 31 - 1;
+
+/** Publishes an order that was handled, unless `resolution`, the answer to confirm(), says that it is sold. */
+export function reportUnconfirmed(
+  order: unknown,
+  reservation: bigint | undefined,
+  resolution: Resolution,
+): void {
+  if (reservation === undefined) return; // no stock, or pushed past the gate
+  // The handler may have confirmed the reservation itself, for example by `stock.confirm`.
+  if (resolution === 'confirmed' || resolution === 'already-confirmed') return;
+  if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
+}
 
 /** An order in hand. */
 interface Taken<T> {
@@ -94,6 +106,42 @@ export class OrderLoop<T> {
     const batchSize = given.integer('batchSize', 1, stagedRecords, 32);
     const limits = checkedLimits(given, given.integer('concurrency', 1, this.#native.maxInHand, 1));
     const signal = given.signal();
+    await this.#consume(batchSize, limits, signal, {
+      handle: (taken, call) => this.#handle(handler, taken, call),
+      timedOut: ({ order, hold }, error) => this.#failed(order, hold, error),
+    });
+  }
+
+  /**
+   * Consumes for another module of lib/, which decides each order by its hold before the promise of `handle` is
+   * resolved, or leaves it for the next consumer.
+   */
+  async consumeBy(
+    handle: (order: T, hold: Hold) => Promise<void>,
+    batchSize: number,
+    limits: Limits,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#consume(batchSize, limits, signal, {
+      handle: ({ order, hold }, call) => {
+        hold.begin(call);
+        return handle(order, hold);
+      },
+      timedOut: () => {}, // the limits have no time
+    });
+  }
+
+  /** Puts back an order that no handler was given: it does not count as delivered. */
+  putBack(hold: Hold): void {
+    hold.putBack((entry) => this.#native.putBack(entry));
+  }
+
+  async #consume(
+    batchSize: number,
+    limits: Limits,
+    signal: AbortSignal | undefined,
+    { handle, timedOut }: Pick<ConsumedBy<Taken<T>>, 'handle' | 'timedOut'>,
+  ): Promise<void> {
     let begins = true;
     const by = {
       owner: this,
@@ -103,16 +151,16 @@ export class OrderLoop<T> {
         begins = false;
         return this.#batch;
       },
-      handle: (taken: Taken<T>, call: Call): Promise<void> | undefined => {
+      handle: (taken: Taken<T>, call: Call): unknown => {
         // The loop was stopped after it had yielded the order: #leaving() puts the order back.
         if (call.isStopped) return undefined;
         this.#started++;
-        return this.#handle(handler, taken, call);
+        return handle(taken, call);
       },
       between: (now: number): void => {
         if (now >= this.#renewAt) this.#renew();
       },
-      timedOut: ({ order, hold }: Taken<T>, error: SluiceError): void => this.#failed(order, hold, error),
+      timedOut,
       leaving: (): void => this.#leaving(),
     };
     await this.#consumer.consumeBy(by, limits, signal);
@@ -132,11 +180,7 @@ export class OrderLoop<T> {
     }
     if (hold.decided || call.isOver) return;
     const resolution = hold.confirm();
-    const { reservation } = hold;
-    if (reservation === undefined) return; // no stock, or pushed past the gate
-    // The handler may have confirmed the reservation itself, for example by `stock.confirm`.
-    if (resolution === 'confirmed' || resolution === 'already-confirmed') return;
-    if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
+    reportUnconfirmed(order, hold.reservation, resolution);
   }
 
   #failed(order: T, hold: Hold, error: unknown): void {
@@ -184,8 +228,7 @@ export class OrderLoop<T> {
    * order.
    */
   #leaving(): void {
-    for (const { hold } of this.#batch.slice(this.#started))
-      hold.putBack((entry) => this.#native.putBack(entry));
+    for (const { hold } of this.#batch.slice(this.#started)) this.putBack(hold);
     this.#batch = [];
     for (let i = 0; i < this.#unbatched; i++) this.#native.putBack(this.#entryAt(i));
     this.#unbatched = -1;

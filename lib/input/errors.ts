@@ -20,6 +20,7 @@ export type SluiceErrorCode =
   | 'ERR_SLUICE_RELEASE'
   | 'ERR_SLUICE_AUDIT'
   | 'ERR_SLUICE_SNAPSHOT'
+  | 'ERR_SLUICE_WORKER'
   | 'ERR_SLUICE_LOAD';
 
 /**

@@ -9,6 +9,11 @@ export interface Limits {
   readonly handlerTimeoutMs: number | undefined;
   /** How long a loop that ends early waits for the handlers that run, in milliseconds. */
   readonly graceMs: number;
+  /**
+   * Whether there is room for another item, besides the concurrency: undefined if there is, otherwise a promise that is
+   * resolved when there may be. It is asked before each item but the first. Absent: there always is room.
+   */
+  readonly room?: () => Promise<void> | undefined;
 }
 
 const graceMsDefault = 10_000;
@@ -140,6 +145,7 @@ export class Handlers<Item> implements Loop {
       for await (const item of items) {
         this.#start(item);
         if (this.#running >= this.#limits.concurrency) await this.#untilBelow(this.#limits.concurrency);
+        if (this.#limits.room !== undefined) await this.#untilRoom(this.#limits.room);
         if (this.stopped !== undefined) break;
       }
     } catch (error) {
@@ -223,6 +229,21 @@ export class Handlers<Item> implements Loop {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  /** Resolves when there is room, or the loop is stopped. */
+  async #untilRoom(room: () => Promise<void> | undefined): Promise<void> {
+    while (this.stopped === undefined) {
+      const coming = room();
+      if (coming === undefined) return;
+      let waits = true; // so that a promise that is resolved late ends no later wait
+      const look = (): void => {
+        if (waits) this.#resume();
+      };
+      coming.then(look, look);
+      await this.#untilBelow(Infinity);
+      waits = false;
+    }
   }
 
   #resume(): void {

@@ -1,4 +1,5 @@
 export type { Codec, RecordView } from './codec.js';
+export { describedRecord, describeRecord, type RecordDescription } from './description.js';
 export {
   bool,
   bytes,

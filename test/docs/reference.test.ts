@@ -3,7 +3,7 @@ import ts from 'typescript';
 import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const entryPoints = ['index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch'];
+const entryPoints = ['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch'];
 /** Interfaces that describe what sluice uses of a framework. The framework's own pages document their functions. */
 const frameworks = /^(?:Fastify|Koa|Hono|Http)/;
 
@@ -90,6 +90,7 @@ import { Hono } from 'hono';
 import Koa from 'koa';
 import { WebSocketServer } from 'ws';
 import * as sluice from '../lib/index.js';
+import { type Crew, deadLetterRecord, dispatch } from '../lib/dispatch/index.js';
 import * as http from '../lib/http/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
 import { koaLimit } from '../lib/http/koa.js';
@@ -101,7 +102,7 @@ const Order = record({ orderId: u64, sku: u32, quantity: u16, user: u32 });
 type Order = Infer<typeof Order>;
 declare const queue: sluice.Queue<Order>, limiter: sluice.Limiter, stock: sluice.Stock, gate: sluice.Gate<Order>;
 declare const batcher: sluice.Batcher<Order>, permit: sluice.Permit<Order>, clock: sluice.ManualClock;
-declare const hold: sluice.Hold, reservation: bigint, decision: sluice.Decision;
+declare const crew: Crew<Order>, hold: sluice.Hold, reservation: bigint, decision: sluice.Decision;
 declare const order: Order, orders: Order[], debit: Order, credit: Order, totals: Map<number, number>;
 declare const app: Express, fastify: FastifyInstance, server: Server, wss: WebSocketServer;
 declare const key: string, user: string, request: any, response: any, workerData: any, database: any, log: any, handler: any, isPasswordRight: boolean;

@@ -169,7 +169,7 @@ describe('a constructor', () => {
     const made: Array<[object | undefined, string]> = [
       [permit, 'new Permit(): use reserve() or tryReserve() of a queue'],
       [batcher, 'new Batcher(): use batcher() of a queue'],
-      [hold, 'new Hold(): use the hold that consume() of a gate gives its handler'],
+      [hold, 'new Hold(): use the hold that a handler is given'],
     ];
     for (const [object, message] of made) {
       const error = thrown(() => Reflect.construct(object?.constructor as new () => object, []));

@@ -1,0 +1,49 @@
+import { oneOf, record, u16, u32, u53 } from 'sluice';
+
+/** The orders of these tests: each says what its handler does. */
+export const Work = record({
+  id: u53,
+  key: u53,
+  sku: u32,
+  quantity: u16,
+  act: oneOf(
+    'return',
+    'throw',
+    'exit',
+    'uncaught',
+    'out-of-memory',
+    'block',
+    'hang',
+    'decide-and-exit',
+    'cancel',
+    'sleep',
+  ),
+  /** How often it does so; afterwards its handler returns. */
+  times: u32,
+});
+
+/** What the handler writes down: two entries for each time that it returns, and one for each time that it does not. */
+export const Entry = record({
+  id: u53,
+  key: u53,
+  deliveries: u32,
+  event: oneOf('begin', 'end', 'setup', 'teardown'),
+  thread: u32,
+});
+
+/** The fields of `Work` that are the request to a stock. */
+export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', id: 'id' });
+
+/**
+ * @typedef {import('sluice').Infer<typeof Work>} Work
+ * @typedef {import('sluice').Infer<typeof Entry>} Entry
+ */
+
+/**
+ * @param {number} id
+ * @param {Partial<Work>} [rest]
+ * @returns {Work}
+ */
+export function work(id, rest = {}) {
+  return { id, key: id, sku: 1, quantity: 1, act: 'return', times: 1_000_000, ...rest };
+}

@@ -1,0 +1,66 @@
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
+import { Queue } from 'sluice';
+import { Entry } from '../work.js';
+
+/** @type {import('sluice').Queue<import('../work.js').Entry>} */
+let book;
+
+/** @param {import('sluice').QueueHandle} handle */
+export function setup(handle) {
+  book = Queue.attach(Entry, handle);
+  write('setup', 0, 0, 0);
+}
+
+export function teardown() {
+  write('teardown', 0, 0, 0);
+}
+
+/**
+ * @param {import('../work.js').Entry['event']} event
+ * @param {number} id
+ * @param {number} key
+ * @param {number} deliveries
+ */
+function write(event, id, key, deliveries) {
+  if (!book.pushSync({ event, id, key, deliveries, thread: threadId }, 20_000))
+    throw new Error('the book is full');
+}
+
+/** @param {import('../work.js').Work} order @param {import('sluice').Hold} hold */
+export default async function handle({ id, key, act, times }, hold) {
+  write('begin', id, key, hold.deliveries);
+  if (hold.deliveries <= times) await acts[act](hold);
+  await immediate();
+  write('end', id, key, hold.deliveries);
+}
+
+/** @type {Record<import('../work.js').Work['act'], (hold: import('sluice').Hold) => unknown>} */
+const acts = {
+  return: () => {},
+  throw: (hold) => {
+    throw Object.assign(new RangeError(`delivery ${hold.deliveries} fails`), { code: 'E_TEST' });
+  },
+  exit: () => process.exit(3),
+  uncaught: () => {
+    setImmediate(() => {
+      throw new RangeError('nobody catches this');
+    });
+    return new Promise(() => {});
+  },
+  'out-of-memory': () => {
+    const hoard = [];
+    for (;;) hoard.push(new Array(100_000).fill(hoard.length));
+  },
+  block: () => {
+    for (;;);
+  },
+  hang: (hold) =>
+    new Promise((_, reject) => hold.signal.addEventListener('abort', () => reject(hold.signal.reason))),
+  'decide-and-exit': (hold) => {
+    hold.confirm();
+    process.exit(4);
+  },
+  cancel: (hold) => hold.cancel(),
+  sleep: () => sleep(50),
+};
