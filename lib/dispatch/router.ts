@@ -199,6 +199,7 @@ export class Router<T> {
       jobs.push(job);
     }
     for (const job of jobs) {
+      if (job.place === 'done') continue; // the crew failed just now, and gave it back
       if (job.place === 'out' && !unstarted.has(job.ticket)) {
         job.deliveries++;
         job.suspect = true;
@@ -219,8 +220,13 @@ export class Router<T> {
     const { reservation } = job.taken;
     const { stock } = this.#source;
     if (job.decided || reservation === undefined || stock === undefined) return job.decided;
-    const state = stock.find({ reservation })?.state;
-    return state !== 'held' && state !== 'expired';
+    try {
+      const state = stock.find({ reservation })?.state;
+      return state !== 'held' && state !== 'expired';
+    } catch (error) {
+      this.#fail(error); // the stock was disposed of
+      return false;
+    }
   }
 
   #wasHandled(job: Job<T>, resolution: Resolution | ''): void {
