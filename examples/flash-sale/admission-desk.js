@@ -9,6 +9,7 @@ import { BadOrder, parseOrder } from './order-schema.js';
  * @typedef {object} AdmittedOrder
  * @property {string} reservation
  * @property {number} id
+ * @property {number} user
  * @property {number} sku
  * @property {number} quantity
  * @property {number} admittedBy  monotonicMs() just after gate.admit() had returned
@@ -52,7 +53,7 @@ export class AdmissionDesk {
     const admission = this.#gate.admit({ orderId: id, user, sku, quantity, admittedAt: monotonicMs() });
     if (admission.outcome === 'admitted' && !admission.duplicate) {
       const reservation = String(admission.reservation);
-      this.admitted.push({ reservation, id, sku, quantity, admittedBy: monotonicMs() });
+      this.admitted.push({ reservation, id, user, sku, quantity, admittedBy: monotonicMs() });
     }
     return admission;
   }

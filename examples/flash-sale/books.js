@@ -11,16 +11,17 @@ import { CATALOGUE } from './catalogue.js';
  * @param {object} sources
  * @param {import('./sale.js').Sale} sources.sale
  * @param {import('./admission-desk.js').AdmissionDesk} sources.desk
- * @param {import('./cashier.js').HandledOrder[]} sources.handled
+ * @param {import('./cashier.js').CashierBooks} sources.cashierBooks
  * @param {Findings | undefined} sources.findings
  * @param {Options} sources.options
  * @returns {import('./verdicts.js').Books}
  */
-export function collectBooks({ sale: { stock }, desk, handled, findings, options }) {
+export function collectBooks({ sale: { stock }, desk, cashierBooks: { handled, crew }, findings, options }) {
   return {
     offered: CATALOGUE,
     admitted: desk.admitted,
     handled,
+    crew,
     receipts: findings?.receipts ?? [],
     // Clients from outside do not hand over their receipts, and a lost answer may have been a 202.
     receiptsComplete: findings?.unanswered === 0 && !options.serve,

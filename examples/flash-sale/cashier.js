@@ -10,6 +10,7 @@ import { Payments } from './payments.js';
  * @typedef {object} HandledOrder
  * @property {string} reservation
  * @property {number} id
+ * @property {number} user
  * @property {number} sku
  * @property {number} quantity
  * @property {boolean} paid
@@ -17,6 +18,13 @@ import { Payments } from './payments.js';
  * @property {number} admittedAt this and the next two times are monotonicMs()
  * @property {number} takenAt
  * @property {number} decidedAt just before confirm or cancel was called
+ */
+
+/**
+ * What the cashiers hand over at the end of the sale.
+ * @typedef {object} CashierBooks
+ * @property {HandledOrder[]} handled
+ * @property {import('./crew-books.js').CrewBooks} [crew]  of a crew of cashiers
  */
 
 if (parentPort === null) throw new Error('cashier.js runs as a worker thread: start main.js');
@@ -31,10 +39,11 @@ const handled = [];
 const allHandled = gate.consume(
   async (order, hold) => {
     const takenAt = monotonicMs();
-    const { orderId: id, sku, quantity, admittedAt } = order;
+    const { orderId: id, user, sku, quantity, admittedAt } = order;
     const entry = {
       reservation: String(hold.reservation),
       id,
+      user,
       sku,
       quantity,
       paid: false,
@@ -53,4 +62,4 @@ const allHandled = gate.consume(
 
 parentPort.postMessage({ type: 'ready' });
 await allHandled;
-parentPort.postMessage({ type: 'result', value: handled });
+parentPort.postMessage({ type: 'result', value: { handled } });

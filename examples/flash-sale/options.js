@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
  * @property {number} requests
  * @property {number} users
  * @property {number} connections
+ * @property {number} workers   cashiers that a crew has; 0: one cashier without a crew
+ * @property {boolean} chaos    whether workers are killed during the sale
  * @property {boolean} json
  * @property {boolean} serve
  * @property {boolean} load   whether to send the built-in load
@@ -17,13 +19,14 @@ export class BadArgument extends Error {
   name = 'BadArgument';
 }
 
-const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64 };
+const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64, workers: 0 };
 
 /** The tables of sale.js limit the number of users. A run of more than 10,000,000 requests would take too long. */
 const RANGES = {
   requests: { min: 1, max: 10_000_000 },
   users: { min: 1, max: 1_000_000 },
   connections: { min: 2, max: 1_000 },
+  workers: { min: 0, max: 64 },
 };
 
 export const HELP = `A flash sale on sluice: an HTTP server, a cashier in a worker thread, and real load.
@@ -35,6 +38,9 @@ Options
   --requests <n>     requests to send (default ${DEFAULTS.requests})
   --users <n>        users who send them (default ${DEFAULTS.users})
   --connections <n>  keep-alive connections in all (default ${DEFAULTS.connections})
+  --workers <n>      dispatch the orders to this many cashiers, each in a worker thread; 0 (the default):
+                     one cashier, who handles all orders in the order of admission
+  --chaos            with --workers: kill workers while the sale runs
   --json             print the report as one JSON object on stdout, and progress on stderr
                      (through npm: npm start --silent -- --json)
   --serve            keep the server up for your own client until SIGINT or SIGTERM; sends no load of
@@ -42,7 +48,8 @@ Options
   --help             print this
 
 Exit code 0: nothing was oversold, every admitted order was resolved exactly once and in the order of
-admission, and the audit of the stock passed. 1: not so, or the load could not be carried out.
+admission (with --workers: of its user's orders), none was lost with a worker that was killed, and the
+audit of the stock passed. 1: not so, or the load could not be carried out.
 2: a wrong argument.
 `;
 
@@ -53,7 +60,11 @@ admission, and the audit of the stock passed. 1: not so, or the load could not b
  */
 export function parseOptions(args) {
   const given = parse(args);
+  const workers = integer('workers', given.workers);
+  if (given.chaos && workers === 0) throw new BadArgument('--chaos needs --workers');
   return {
+    workers,
+    chaos: given.chaos ?? false,
     requests: integer('requests', given.requests),
     users: integer('users', given.users),
     connections: integer('connections', given.connections),
@@ -75,6 +86,8 @@ function parse(args) {
         requests: { type: 'string' },
         users: { type: 'string' },
         connections: { type: 'string' },
+        workers: { type: 'string' },
+        chaos: { type: 'boolean' },
         json: { type: 'boolean' },
         serve: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

@@ -9,6 +9,7 @@ const VERDICTS = [
   ['nothingOversold', 'nothing oversold'],
   ['resolvedExactlyOnce', 'every admitted order resolved exactly once'],
   ['processedInOrder', 'order of processing = order of admission'],
+  ['noneLostWithWorkers', 'none lost with a worker'],
   ['auditPassed', 'stock.audit() passed'],
 ];
 

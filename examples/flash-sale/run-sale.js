@@ -1,6 +1,7 @@
 // @ts-check
 import { AdmissionDesk } from './admission-desk.js';
 import { collectBooks, findProblems } from './books.js';
+import { CashierCrew } from './crew.js';
 import { Interruption } from './interruption.js';
 import { buildReport } from './report.js';
 import { openSale } from './sale.js';
@@ -26,8 +27,7 @@ export async function runSale(options) {
   const sale = openSale(options);
   const desk = new AdmissionDesk(sale.gate);
   const server = new OrderServer((text) => desk.answer(text));
-  /** @type {WorkerThread<import('./cashier.js').HandledOrder[]>} */
-  const cashier = new WorkerThread('./cashier.js', { gate: sale.gate.handle });
+  const cashier = openTill(sale, options);
   try {
     await cashier.ready;
     const url = await server.listen();
@@ -45,8 +45,8 @@ export async function runSale(options) {
     const elapsedMs = performance.now() - startedAt;
 
     sale.queue.close();
-    const handled = await within(LAST_ORDERS_MS, cashier.result, 'the cashier did not finish');
-    const books = collectBooks({ sale, desk, handled, findings, options });
+    const cashierBooks = await within(LAST_ORDERS_MS, cashier.result, 'the cashier did not finish');
+    const books = collectBooks({ sale, desk, cashierBooks, findings, options });
     return buildReport({
       options,
       elapsedMs,
@@ -67,8 +67,20 @@ export async function runSale(options) {
 }
 
 /**
+ * Starts the one cashier, or a crew of them.
+ * @param {import('./sale.js').Sale} sale
+ * @param {import('./options.js').Options} options
+ * @returns {WorkerThread<import('./cashier.js').CashierBooks> | CashierCrew}
+ */
+function openTill(sale, options) {
+  return options.workers === 0
+    ? new WorkerThread('./cashier.js', { gate: sale.gate.handle })
+    : new CashierCrew(sale, options);
+}
+
+/**
  * Rejects when the cashier ends, which it must not do while the sale is open.
- * @param {WorkerThread<unknown>} cashier
+ * @param {{ result: Promise<unknown> }} cashier
  * @returns {Promise<never>}
  */
 async function endOf(cashier) {

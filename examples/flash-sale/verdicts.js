@@ -12,6 +12,7 @@
  * @property {readonly { sku: number, quantity: number }[]} offered
  * @property {readonly AdmittedOrder[]} admitted   the server's, in the order of admission
  * @property {readonly HandledOrder[]} handled     the cashier's, in the order of processing
+ * @property {import('./crew-books.js').CrewBooks | undefined} crew  of a crew of cashiers
  * @property {readonly Receipt[]} receipts         the clients': every 202 they heard
  * @property {boolean} receiptsComplete whether every 202 that was sent is among the receipts
  * @property {readonly { sku: number, reserved: number, sold: number }[]} ledger  sluice's own counts
@@ -20,7 +21,15 @@
 
 /**
  * @typedef {{ holds: boolean, detail: string }} Verdict
- * @typedef {Record<'nothingOversold' | 'resolvedExactlyOnce' | 'processedInOrder' | 'auditPassed', Verdict>} Verdicts
+ */
+
+/**
+ * @typedef {object} Verdicts
+ * @property {Verdict} nothingOversold
+ * @property {Verdict} resolvedExactlyOnce
+ * @property {Verdict} processedInOrder
+ * @property {Verdict} noneLostWithWorkers
+ * @property {Verdict} auditPassed
  */
 
 /**
@@ -32,6 +41,7 @@ export function judge(books) {
     nothingOversold: judgeSelling(books),
     resolvedExactlyOnce: judgeResolving(books),
     processedInOrder: judgeOrder(books),
+    noneLostWithWorkers: judgeCrew(books),
     auditPassed: judgeAudit(books),
   };
 }
@@ -157,10 +167,43 @@ function disputes(byReservation, receipts, receiptsComplete) {
 }
 
 /**
+ * A crew handles the orders of different users at the same time, so their order is compared user by user.
  * @param {Books} books
  * @returns {Verdict}
  */
-function judgeOrder({ admitted, handled }) {
+function judgeOrder({ admitted, handled, crew }) {
+  if (crew === undefined) return compareOrder(admitted, handled);
+  const processed = byUser(handled);
+  let compared = 0;
+  for (const [user, orders] of byUser(admitted)) {
+    const { holds, detail } = compareOrder(orders, processed.get(user) ?? []);
+    if (!holds) return { holds, detail: `user ${user}, ${detail}` };
+    compared += orders.length;
+  }
+  return { holds: true, detail: `compared ${compared}, user by user` };
+}
+
+/**
+ * @template {{ user: number }} Order
+ * @param {readonly Order[]} orders
+ */
+function byUser(orders) {
+  /** @type {Map<number, Order[]>} */
+  const users = new Map();
+  for (const order of orders) {
+    const known = users.get(order.user);
+    if (known === undefined) users.set(order.user, [order]);
+    else known.push(order);
+  }
+  return users;
+}
+
+/**
+ * @param {readonly AdmittedOrder[]} admitted
+ * @param {readonly HandledOrder[]} handled
+ * @returns {Verdict}
+ */
+function compareOrder(admitted, handled) {
   const length = Math.max(admitted.length, handled.length);
   for (let place = 0; place < length; place += 1) {
     const [first, then] = [admitted[place]?.reservation, handled[place]?.reservation];
@@ -172,6 +215,35 @@ function judgeOrder({ admitted, handled }) {
     }
   }
   return { holds: true, detail: `compared ${length}` };
+}
+
+/**
+ * Compares the crew's own counts with the other books, and bounds what workers that were killed may have done twice.
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeCrew({ admitted, handled, crew }) {
+  if (crew === undefined) return { holds: true, detail: 'one cashier, no crew' };
+  const wrong = [];
+  const ended = crew.handled + crew.deadLettered;
+  const doubles = crew.deaths * crew.concurrency;
+  if (ended !== admitted.length) {
+    wrong.push(`${admitted.length} orders were admitted, the crew handled or buried ${ended}`);
+  }
+  if (handled.length !== admitted.length) {
+    wrong.push(`${admitted.length} orders were admitted, the cashiers wrote down ${handled.length}`);
+  }
+  for (const [count, what] of /** @type {const} */ ([
+    [crew.again, 'were handed out again'],
+    [crew.unwitnessed, 'were decided and not written down'],
+  ])) {
+    if (count > doubles) wrong.push(`${count} orders ${what}, more than ${crew.deaths} deaths explain`);
+  }
+  const { workers, deaths, again, deadLettered } = crew;
+  return verdict(
+    wrong,
+    `${workers} workers, ${deaths} deaths, ${again} orders handed out again, ${deadLettered} dead`,
+  );
 }
 
 /**

@@ -86,10 +86,28 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
   });
 });
 
+describe('a sale with a crew of cashiers', { timeout: RUN_MS_MAX }, () => {
+  it('loses no order and sells none twice, although its workers are killed', async () => {
+    const { code, stdout } = await run('--requests', '5000', '--workers', '4', '--chaos', '--json');
+    const report = JSON.parse(stdout);
+    expect(report.problems).toEqual([]);
+    for (const [name, { holds, detail }] of Object.entries<{ holds: boolean; detail: string }>(
+      report.verdicts,
+    )) {
+      expect(holds, `${name}: ${detail}`).toBe(true);
+    }
+    expect({ code, ok: report.ok }).toEqual({ code: 0, ok: true });
+    expect(report.verdicts.noneLostWithWorkers.detail).toMatch(/^4 workers, [1-9]\d* deaths, /);
+    expect(report.verdicts.processedInOrder.detail).toMatch(/user by user$/);
+    expect(report.admissionToHandledMs.count).toBe(report.requests.byOutcome.admitted);
+  });
+});
+
 describe('the command line', () => {
   it('explains itself with --help', async () => {
     const { code, stdout } = await run('--help');
-    for (const option of ['--requests', '--users', '--connections', '--json', '--serve']) {
+    const options = ['--requests', '--users', '--connections', '--workers', '--chaos', '--json', '--serve'];
+    for (const option of options) {
       expect(stdout).toContain(option);
     }
     expect(code).toBe(0);
@@ -103,6 +121,8 @@ describe('the command line', () => {
     [['--connections', '1'], '--connections must be'],
     [['--connections'], '--connections'],
     [['--connection', '5'], '--connection'],
+    [['--workers', '65'], "--workers must be a whole number from 0 to 64, got '65'"],
+    [['--chaos'], '--chaos needs --workers'],
     [['now'], 'now'],
   ])('refuses %j with exit code 2 and names the argument', async (args, message) => {
     const { code, stdout, stderr } = await run(...args);

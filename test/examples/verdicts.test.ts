@@ -17,7 +17,7 @@ function soundBooks(): Mutable<Books> {
     { id: 1, quantity: 2, paid: true },
     { id: 2, quantity: 1, paid: false },
     { id: 3, quantity: 1, paid: true },
-  ].map((order) => ({ ...order, sku: 7, reservation: String(100 + order.id) }));
+  ].map((order) => ({ ...order, user: 40 + order.id, sku: 7, reservation: String(100 + order.id) }));
   return {
     offered: [{ sku: 7, quantity: 3 }],
     admitted: orders.map(({ paid: _, ...order }) => ({ ...order, admittedBy: order.id * 10 })),
@@ -28,7 +28,8 @@ function soundBooks(): Mutable<Books> {
       takenAt: order.id * 10 + 1,
       decidedAt: order.id * 10 + 2,
     })),
-    receipts: orders.map(({ paid: _, ...order }) => order),
+    receipts: orders.map(({ paid: _, user: __, ...order }) => order),
+    crew: undefined,
     receiptsComplete: true,
     ledger: [{ sku: 7, reserved: 0, sold: 3 }],
     auditError: undefined,
@@ -173,6 +174,51 @@ describe('the verdicts', () => {
   it('see an audit that failed', () => {
     expect(broken((books) => (books.auditError = 'ERR_SLUICE_AUDIT'))).toEqual({
       auditPassed: 'ERR_SLUICE_AUDIT',
+    });
+  });
+
+  describe('over the books of a crew', () => {
+    const crew = {
+      workers: 2,
+      concurrency: 4,
+      deaths: 1,
+      handled: 3,
+      deadLettered: 0,
+      again: 4,
+      unwitnessed: 4,
+    };
+
+    it('compare the order of processing user by user', () => {
+      const reversed = (books: Mutable<Books>) => {
+        books.crew = crew;
+        books.handled.reverse();
+      };
+      expect(broken(reversed)).toEqual({});
+      const found = broken((books) => {
+        reversed(books);
+        for (const order of [...books.admitted, ...books.handled]) order.user = 7;
+      });
+      expect(found).toEqual({ processedInOrder: 'user 7, place 1: admitted 101, processed 103' });
+    });
+
+    it.each([
+      [{ handled: 2 }, '3 orders were admitted, the crew handled or buried 2'],
+      [{ deadLettered: 1 }, '3 orders were admitted, the crew handled or buried 4'],
+      [{ again: 5 }, '5 orders were handed out again, more than 1 deaths explain'],
+      [{ unwitnessed: 5 }, '5 orders were decided and not written down, more than 1 deaths explain'],
+    ])('see what workers lost or did too often: %j', (wrong, detail) => {
+      expect(broken((books) => (books.crew = { ...crew, ...wrong }))).toEqual({
+        noneLostWithWorkers: detail,
+      });
+    });
+
+    it('see an order that the cashiers did not write down', () => {
+      const found = broken((books) => {
+        books.crew = crew;
+        books.handled.pop();
+        at(books.ledger, 0).sold = 2;
+      });
+      expect(found['noneLostWithWorkers']).toBe('3 orders were admitted, the cashiers wrote down 2');
     });
   });
 });
