@@ -1,0 +1,8 @@
+export type {
+  NewEntry,
+  OpenStore,
+  Store,
+  StoreContent,
+  StoredEntry,
+  StoreFormat,
+} from './store.js';
