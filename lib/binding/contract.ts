@@ -1,7 +1,7 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
 /** The hash of the text below. The addon contains a hash, too: see addon.ts. */
-export const contractHash = 'eb167f2cbd7119f2';
+export const contractHash = '87b0bfc8e0e4b315';
 
 /** Answers of native functions in place of a count. */
 export const answers = {
@@ -303,12 +303,14 @@ export const gateStaging = {
   retryAfterMs: 8,
   line: 16,
   renewInMs: 24,
-  taken: 32,
+  aside: 32,
+  asideBytes: 32,
+  taken: 64,
   takenEntry: 8,
   takenDeliveries: 12,
   takenBytes: 16,
-  figures: 1056,
-  bytes: 1248,
+  figures: 1088,
+  bytes: 1280,
 } as const;
 
 /** Figures of Queue.stats(). */
@@ -464,6 +466,8 @@ export const queueFunctions = [
   'close',
   'closed',
   'depth',
+  'claimed',
+  'gone',
   'stats',
   'dispose',
 ] as const;
@@ -533,6 +537,9 @@ export const stockFunctions = [
 export const gateFunctions = [
   'admit',
   'admitWith',
+  'admitAside',
+  'pushAside',
+  'dropAside',
   'take',
   'resolve',
   'putBack',

@@ -6,6 +6,12 @@ interface GateCalls {
   /** Returns undefined if the order was admitted. */
   admit(): number | undefined;
   admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
+  /** As admitWith(), but writes an order that was admitted to the staging buffer in place of pushing it. */
+  admitAside(holdNs: number, lines: number, key?: NativeKey): number | undefined;
+  /** Pushes the staged record as that of the order in the staging buffer. Returns 1; 0 if the queue is full. */
+  pushAside(): number;
+  /** Gives back what the order in the staging buffer holds. */
+  dropAside(): void;
   take(max: number, begins: number): number;
   /** A quantity of 0 means all units. */
   resolve(confirm: number, entry: number, quantity: number): number;

@@ -71,6 +71,10 @@ interface QueueCalls {
   awaitEmpty(begins: number): number;
   emptied(): number;
   depth(): number;
+  /** How many records of a lane were claimed since creation. */
+  claimed(lane: number): number;
+  /** How many records have left a lane since creation. */
+  gone(lane: number): number;
   /** Writes the figures to the staging buffer and returns 0. */
   stats(): number;
   dispose(): void;

@@ -27,6 +27,11 @@ export type Admission =
        * queued the order like a new one, under the reservation that it already has. Absent otherwise.
        */
       readonly requeued?: true;
+      /**
+       * True for an order that `admitDurably` has put into the store of the queue's overflow, and that has become
+       * durable there. Absent otherwise.
+       */
+      readonly stored?: true;
     }
   | {
       /**
@@ -92,6 +97,11 @@ const Other = withJson(
   answer: Admission,
 ) => Admission;
 
+/** Makes the answer 'admitted' for an order that is durable in a store. */
+export function storedAs(reservation: bigint): Admission {
+  return new Other({ outcome: 'admitted', reservation, duplicate: false, state: 'held', stored: true });
+}
+
 /** Returns the admission for an order whose id was admitted or reserved before; undefined for any other answer. */
 export function ofThePast(answer: number, reservation: bigint): Admission | undefined {
   switch (answer) {
@@ -128,6 +138,9 @@ const refusals: readonly (Admission | undefined)[] = Array.from({ length: limite
         : refusalName(answer);
   return outcome && (Object.freeze({ outcome }) as Admission);
 });
+
+/** The admission for an order for which the queue has no room. */
+export const queueFull: Admission = refusals[outcomes['queue-full']] as Admission;
 
 /** Makes the admission for a refusal by the limiter. `answer`: `limited` plus the number of the refusal. */
 export function limitedBy(answer: number, retryAfterMs: number): Admission {

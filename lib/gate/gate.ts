@@ -21,13 +21,20 @@ import {
   native,
   publicHandle,
 } from '../binding/index.js';
-import { bare, constructorError, isOurs, optionError } from '../input/index.js';
+import { bare, constructorError, isOurs, Options, optionError } from '../input/index.js';
 import { attachLimiter, type Key, type Limiter, nativeLimiter, takesKey } from '../limiter/index.js';
-import { type AttachOptions, insideQueue, Queue, type QueueInside } from '../queue/index.js';
+import {
+  type AttachOptions,
+  insideQueue,
+  type OverflowLayer,
+  Queue,
+  type QueueInside,
+} from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { attachStock, type CartLine, nativeStock, type Stock, stageLines, summed } from '../stock/index.js';
-import { type Admission, Admitted, limitedBy, ofThePast, refusedFor } from './admission.js';
+import { type Admission, Admitted, limitedBy, ofThePast, queueFull, refusedFor } from './admission.js';
 import { badField, missingOption } from './admit-errors.js';
+import { DurableAdmission } from './durable.js';
 import type { Hold } from './hold.js';
 import {
   type AdmitOptions,
@@ -86,6 +93,9 @@ export class Gate<T> implements Disposable {
   readonly #bigints: BigUint64Array;
   readonly #halves: Uint32Array;
   readonly #loop: OrderLoop<T>;
+  /** The layer behind the queue's ring, in the thread that created the queue with one; undefined elsewhere. */
+  readonly #layer: QueueInside<T>['layer'];
+  readonly #durable: DurableAdmission<T> | undefined;
 
   private constructor(
     by: Maker,
@@ -105,7 +115,7 @@ export class Gate<T> implements Disposable {
     this.#native = attach(staging);
     this.#attachment = new Attachment('gate', this, this.#native);
     this.#admit = this.#native.admit;
-    const { producer, consumer } = insideQueue(parts.queue);
+    const { producer, consumer, layer } = insideQueue(parts.queue);
     this.#producer = producer;
     this.#ledger = parts.stock;
     const byHand = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
@@ -117,6 +127,13 @@ export class Gate<T> implements Disposable {
       : parts.stock !== undefined && this.#fields.sku === undefined
         ? 'lines'
         : undefined;
+    this.#layer = layer;
+    try {
+      this.#durable = layer && this.#durableOver(layer, staging);
+    } catch (error) {
+      this.#native.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -205,7 +222,9 @@ export class Gate<T> implements Disposable {
    * order is refused, a limit or a queue may seem to other threads, for tens of nanoseconds, to have room for one order
    * less.
    *
-   * While the queue is closed, every order is refused with 'closed', also one that was admitted before.
+   * While the queue is closed, every order is refused with 'closed', also one that was admitted before. While orders
+   * of this thread wait in the store of the queue's overflow, every order is refused with 'queue-full': see
+   * `admitDurably`.
    *
    * @param order The order: a value for each field of the record.
    * @param options `key` (needed if the limiter has keys), `holdMs`, and `lines` of a cart.
@@ -217,11 +236,47 @@ export class Gate<T> implements Disposable {
    * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
    */
   admit(order: T, options?: AdmitOptions): Admission {
+    // Later orders do not overtake those that wait in the store.
+    if (this.#layer !== undefined && this.#layer.holding > 0) return queueFull;
     if (options !== undefined) return this.#admitWith(order, options);
     if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
     this.#stage(order);
     const answer = this.#admit();
     return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
+  }
+
+  /**
+   * Admits an order as `admit` does, but where its queue spills (see `spill` of `sluice/overflow`), and the ring should
+   * not or cannot take the order, its units are reserved, and the promise is resolved when the order is durable in the
+   * store. If the store cannot keep it, its units go back on sale, and its place in flight comes back; what the other
+   * tiers of the limiter have charged stays charged.
+   *
+   * An order that is durable is handed out at least once, also by a later process: that one admits it again when it
+   * creates the gate, before all later orders. There, an order that its stock confirmed or cancelled before (in a
+   * restored stock) is not handed out again; one that the gate now refuses is published on the diagnostics channel
+   * `sluice:overflow:refused`, and forgotten. An order in the ring only is lost with its process.
+   *
+   * The hold of an order runs on while it waits in the store, and is not renewed there: `holdMs` must be long enough.
+   *
+   * @param order The order: a value for each field of the record.
+   * @param options `key` (needed if the limiter has keys), and `holdMs`.
+   * @returns A promise of the `outcome`, with its details; 'queue-full' if the store is full, too.
+   * @throws as `admit`; TypeError (`ERR_SLUICE_OPTION`) if the queue object does not spill, or the order is a cart;
+   *   SluiceError `ERR_SLUICE_STORE_FAILED`, and others of `Store.open`, if the store cannot keep the order.
+   * @example
+   * const admission = await gate.admitDurably({ orderId: 1n, sku: 7, quantity: 1, user: 42 });
+   */
+  async admitDurably(order: T, options?: Omit<AdmitOptions, 'lines'>): Promise<Admission> {
+    const where = 'Gate.admitDurably';
+    if (this.#durable === undefined) {
+      throw optionError(where, 'a gate over a queue that this thread created with spill()', undefined, true);
+    }
+    const given = new Options(where, options, ['key', 'holdMs']);
+    const key = given.get('key');
+    if (!takesKey(key, this.#keyed === true)) throw missingOption('key', key, this.#keyed);
+    if (this.#needed === 'lines') throw missingOption('lines', undefined, this.#keyed);
+    const holdNs = given.has('holdMs') ? checkedHoldNs(given.get('holdMs')) : 0;
+    return this.#durable.admit(order, key as Key | undefined, holdNs);
   }
 
   /**
@@ -323,6 +378,26 @@ export class Gate<T> implements Disposable {
       ? this.#native.admitWith(holdNs, count, key as Key)
       : this.#native.admitWith(holdNs, count);
     return answer === undefined ? this.#admitted() : this.#otherwise(answer, cart);
+  }
+
+  #durableOver(layer: OverflowLayer<T>, staging: ArrayBuffer): DurableAdmission<T> {
+    return new DurableAdmission<T>(
+      {
+        native: this.#native,
+        staging,
+        stock: this.#ledger,
+        keyed: this.#keyed === true,
+        stage: this.#stage,
+        admit: (order, key, holdNs) => {
+          this.#stage(order);
+          const answer =
+            key === undefined ? this.#native.admitWith(holdNs, 0) : this.#native.admitWith(holdNs, 0, key);
+          return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
+        },
+        otherwise: (answer) => this.#otherwise(answer, undefined),
+      },
+      layer,
+    );
   }
 
   #cart(lines: readonly CartLine[]): CartLine[] {

@@ -1,3 +1,7 @@
+export { lmdbStore } from './lmdb-store.js';
+export type { StoreOptions } from './options.js';
+export { Spill, type SpillOptions, type SpillStats, spill } from './spill.js';
+export { sqliteStore } from './sqlite-store.js';
 export type {
   NewEntry,
   OpenStore,

@@ -18,7 +18,7 @@ export interface StoreFormat {
 
 /** An entry to append. */
 export interface NewEntry {
-  /** Its number: greater than that of every entry that the store has ever had. */
+  /** Its number: a whole number below 2^50, greater than that of every entry that the store has ever had. */
   readonly id: number;
   /** 0 to the number of lanes - 1. */
   readonly lane: number;
@@ -76,11 +76,11 @@ export interface OpenStore {
    */
   take(lane: number, after: number, max: number): Promise<StoredEntry[]>;
   /**
-   * Removes the entries with these numbers, at most 4,096, whatever their lanes. Numbers that the store does not have
-   * change nothing.
+   * Removes the entries of `lane` with these numbers, at most 4,096. Numbers that the lane does not have change
+   * nothing.
    */
-  remove(ids: readonly number[]): Promise<void>;
-  /** Ends the use of the store, when the calls before are done. Another process, or another queue, can then open it. */
+  remove(lane: number, ids: readonly number[]): Promise<void>;
+  /** Ends the use of the store when the calls before are done. Another process, or another queue, can then open it. */
   close(): Promise<void>;
 }
 

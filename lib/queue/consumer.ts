@@ -17,8 +17,9 @@ import { isInteger, Options, optionError, SluiceError } from '../input/index.js'
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { type ConsumedBy, type ConsumeLoop, notConsumer, RecordSource } from './consume-loop.js';
 import type { Events } from './events.js';
-import { checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
-import { type ConsumeOptions, checkTimeout } from './options.js';
+import { checkedLimits, fail, type HandlerContext, Handlers, type Limits } from './handlers.js';
+import { handedBy, type OverflowLayer } from './layer.js';
+import { type ConsumeOptions, checkTimeout, drainError } from './options.js';
 import { sliceMs } from './producer.js';
 
 const batchMax = 65_536;
@@ -110,7 +111,7 @@ export class Consumer<T> {
   }
 
   drain(visit: (record: RecordView<T>) => void, max: number): number {
-    if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw badDrain(visit, max);
+    if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw drainError(visit, max);
     this.#notDraining();
     const view = this.#out.view();
     const loop = this.#loop;
@@ -205,6 +206,7 @@ export class Consumer<T> {
   async consume(
     handler: (batch: T[], context: HandlerContext) => unknown,
     options: ConsumeOptions | undefined,
+    layer: OverflowLayer<T> | undefined,
   ): Promise<void> {
     if (typeof handler !== 'function')
       throw optionError('Queue.consume: handler', 'a function', handler, true);
@@ -215,10 +217,14 @@ export class Consumer<T> {
     const spin = given.integer('spin', 0, queueLimits.spin, 0);
     const signal = given.signal();
     const loop = this.#begin();
-    const batches = loop.source.batches(() => this.#popSome(batchSize), signal, spin);
-    await this.#handleAll(loop, batches, signal, (interrupt) => {
-      return new Handlers<T[]>(handler, fail, limits, interrupt);
-    });
+    const { take, handle } = handedBy(layer, () => this.#popSome(batchSize), handler);
+    const batches = loop.source.batches(take, signal, spin);
+    await this.#handleAll(
+      loop,
+      batches,
+      signal,
+      (interrupt) => new Handlers(handle, fail, limits, interrupt),
+    );
   }
 
   /** Consumes the items that `by` takes, one by one. */
@@ -424,15 +430,4 @@ export class Consumer<T> {
     if (answer < 0) throw failed('Queue', answer);
     return answer;
   }
-}
-
-/** A handler that takes too long has failed. */
-function fail(_: unknown, error: SluiceError): never {
-  throw error;
-}
-
-/** A separate function, because V8 inlines only a limited number of bytecodes into a loop that drains. */
-function badDrain(visit: unknown, max: unknown): Error {
-  if (typeof visit !== 'function') return optionError('Queue.drain: visit', 'a function', visit, true);
-  return optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
 }

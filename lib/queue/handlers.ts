@@ -254,6 +254,11 @@ export class Handlers<Item> implements Loop {
   }
 }
 
+/** A handler that takes too long has failed. */
+export function fail(_: unknown, error: SluiceError): never {
+  throw error;
+}
+
 function tooLong(ms: number): SluiceError {
   return new SluiceError('ERR_SLUICE_TIMEOUT', `consume: a handler was not done within ${ms} ms`);
 }

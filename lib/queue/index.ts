@@ -2,6 +2,13 @@ export { Batcher } from './batcher.js';
 export type { ConsumedBy } from './consume-loop.js';
 export type { DropReason, QueueEvents } from './events.js';
 export { type Call, checkedLimits, type HandlerContext, type Limits } from './handlers.js';
+export {
+  type LayeredGate,
+  type LayeredQueue,
+  type OverflowLayer,
+  OverflowPlan,
+  type Readmission,
+} from './layer.js';
 export type {
   AttachOptions,
   ConsumeOptions,

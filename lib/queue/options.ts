@@ -1,6 +1,7 @@
 import { overflows, queueLimits, quoted } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { copiedList, isInteger, Options, optionError } from '../input/index.js';
+import { OverflowPlan } from './layer.js';
 
 /** The names of the overflow policies: see `QueueOptions.overflow`. */
 export type Overflow = keyof typeof overflows;
@@ -37,9 +38,10 @@ export interface QueueOptions<T> {
    * is full, too, the record is refused. 'overwrite': it is always accepted, within exactly the capacity, and the push
    * itself drops the oldest record of its lane; `stats()` counts the dropped record, no event reports it, no push waits
    * for room, and a gate gives back at once what a dropped order holds. 'caller': it is refused and passed to
-   * `onOverflow`.
+   * `onOverflow`. What `spill` of `sluice/overflow` returns: `push` keeps it in a store. Such a queue has neither
+   * `ttlMs` nor `shed`, because its records are kept until they are consumed.
    */
-  readonly overflow?: Overflow;
+  readonly overflow?: Overflow | OverflowPlan<T>;
   /**
    * With 'caller': called with each record for which `tryPush`, `tryPushMany` or a batcher of this object found no
    * room. `push` and `pushSync` report it by their own result instead. An error that the function throws is thrown by
@@ -116,17 +118,32 @@ export interface ConsumeOptions {
 
 const ttlMsMax = 86_400_000;
 
-/** Checks the options of `Queue.create`. Returns what native code needs of them. */
-export function checkedQueue(options: unknown): { native: Record<string, unknown>; onOverflow: unknown } {
+/** The options of `Queue.create`: what native code needs of them, and what it does not. */
+export interface CheckedQueue<T> {
+  readonly native: Record<string, unknown>;
+  readonly onOverflow: unknown;
+  readonly spills: { readonly layer: OverflowPlan<T>; readonly maxWaiting: number } | undefined;
+}
+
+/** Checks the options of `Queue.create`. */
+export function checkedQueue<T>(options: unknown): CheckedQueue<T> {
   const where = 'Queue.create';
   const sizes = ['capacity', 'lanes', 'weights', 'maxWaiting'];
   const known = [...sizes, 'ttlMs', 'overflow', 'onOverflow', 'shed', 'latency', 'commit', 'clock'];
   const given = new Options(where, options, known);
   const lanes = given.integer('lanes', 1, queueLimits.lanes, 1);
   const shed = given.nested('shed', ['targetMs', 'intervalMs']);
-  const overflow = given.has('overflow') ? given.get('overflow') : 'reject';
+  const asked = given.has('overflow') ? given.get('overflow') : 'reject';
+  const layer = asked instanceof OverflowPlan ? (asked as OverflowPlan<T>) : undefined;
+  const overflow = layer === undefined ? asked : 'reject';
   if (typeof overflow !== 'string' || !Object.hasOwn(overflows, overflow)) {
     throw optionError(`${where}: overflow`, quoted(Object.keys(overflows)), overflow, true);
+  }
+  for (const name of ['ttlMs', 'shed']) {
+    if (layer !== undefined && given.has(name)) {
+      const expected = 'undefined (a queue that spills drops no record)';
+      throw optionError(`${where}: ${name}`, expected, given.get(name), true);
+    }
   }
   const maxWaiting = given.integer('maxWaiting', 0, queueLimits.waiters, 1_024);
   return {
@@ -146,6 +163,7 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
       clock: nativeClock(where, given.get('clock')),
     },
     onOverflow: given.get('onOverflow'),
+    spills: layer && { layer, maxWaiting },
   };
 }
 
@@ -195,6 +213,15 @@ export function checkTimeout(where: string, timeoutMs: unknown): void {
     timeoutMs,
     typeof timeoutMs !== 'number',
   );
+}
+
+/**
+ * Makes the error for bad arguments of `drain`. It is a separate function, because V8 inlines only a limited number of
+ * bytecodes into a loop that drains.
+ */
+export function drainError(visit: unknown, max: unknown): Error {
+  if (typeof visit !== 'function') return optionError('Queue.drain: visit', 'a function', visit, true);
+  return optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
 }
 
 function checkedWeights(where: string, weights: unknown, lanes: number): number[] {

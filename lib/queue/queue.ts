@@ -26,8 +26,10 @@ import { Consumer } from './consumer.js';
 import { DrainWaits } from './drain-waits.js';
 import { Events, type QueueEvents } from './events.js';
 import type { HandlerContext } from './handlers.js';
+import type { OverflowLayer } from './layer.js';
 import {
   type AttachOptions,
+  type CheckedQueue,
   type ConsumeOptions,
   checkedOverflow,
   checkedQueue,
@@ -37,6 +39,7 @@ import {
 } from './options.js';
 import type { Permit } from './permit.js';
 import { Producer } from './producer.js';
+import { SpillingProducer } from './spilling-producer.js';
 import { type QueueStats, statsOf } from './stats.js';
 import { readableOf, writableTo } from './streams.js';
 
@@ -53,6 +56,8 @@ export interface QueueInside<T> {
   readonly native: NativeQueue;
   readonly producer: Producer<T>;
   readonly consumer: Consumer<T>;
+  /** Behind the ring; undefined without one. */
+  readonly layer: OverflowLayer<T> | undefined;
 }
 export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
@@ -76,6 +81,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   readonly #events: Events<T> = new Events<T>(this);
   readonly #producer: Producer<T>;
   readonly #consumer: Consumer<T>;
+  readonly #layer: OverflowLayer<T> | undefined;
   readonly #drainWaits: DrainWaits;
   readonly #words: Float64Array;
 
@@ -85,6 +91,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     attach: (staging: QueueStaging) => NativeQueue,
     where: string,
     onOverflow: unknown,
+    spills?: CheckedQueue<T>['spills'],
   ) {
     if (!isMaker(by)) throw constructorError('Queue', 'Queue.create() or Queue.attach()');
     const staging = {
@@ -105,7 +112,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       this.#native.dispose();
       throw error;
     }
-    this.#producer = new Producer(this.#native, record, staging, this.#events, listener);
+    const producer =
+      spills === undefined
+        ? new Producer(this.#native, record, staging, this.#events, listener)
+        : new SpillingProducer(this.#native, record, staging, this.#events, spills);
+    this.#producer = producer;
+    this.#layer = producer instanceof SpillingProducer ? producer.layer : undefined;
     this.#consumer = new Consumer(this.#native, record, staging, this.#events);
     this.#drainWaits = new DrainWaits(this.#native, this.#producer);
   }
@@ -135,7 +147,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   static createAt<T>(record: RecordType<T>, options: QueueOptions<T>, first: bigint): Queue<T> {
     const where = 'Queue.create';
     checkRecord(where, record);
-    const { native: given, onOverflow } = checkedQueue(options);
+    const { native: given, onOverflow, spills } = checkedQueue<T>(options);
     const described = { ...given, recordBytes: record.bytes, schema: record.schema, start: first };
     return new Queue(
       maker,
@@ -143,6 +155,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       (staging) => made(where, native.createQueue(described, staging)),
       where,
       onOverflow,
+      spills,
     );
   }
 
@@ -233,6 +246,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Adds a record, and waits for room if there is none: waiters of all threads are served in the order in which they
    * came. While a caller waits, `tryPush` finds no room in that lane. The wait keeps the process alive. A waiter that
    * times out, is aborted or is terminated leaves nothing behind.
+   *
+   * In the thread that created a queue with the overflow `spill`, it does not wait for room: what the ring should not
+   * or cannot take goes to the store, and the promise is resolved when it is durable there. Nothing calls back what is
+   * on its way to the store: `timeoutMs` and `signal` count only before.
    *
    * @param value The record: a value for each field. It is copied at the call.
    * @param options `lane` (0 is the first) and `ttlMs` of this record. `timeoutMs` and `signal` bound the wait.
@@ -414,7 +431,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     handler: (batch: T[], context: HandlerContext) => unknown,
     options?: ConsumeOptions,
   ): Promise<void> {
-    return this.#consumer.consume(handler, options);
+    return this.#consumer.consume(handler, options, this.#layer);
   }
 
   /**
@@ -626,6 +643,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       native: queue.#native,
       producer: queue.#producer,
       consumer: queue.#consumer,
+      layer: queue.#layer,
     });
   }
 }

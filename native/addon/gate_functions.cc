@@ -26,9 +26,9 @@ napi_value admit(napi_env env, napi_callback_info info) {
   return answered(env, self.calls().admit<kOver>());
 }
 
-// admitWith(holdNs, lines, key?)
-template <bool kOver>
-napi_value admit_with(napi_env env, napi_callback_info info) {
+// Reads (holdNs, lines, key?) and passes them to admit(calls, hold_ns, lines, key, stock).
+template <class Admit>
+napi_value admit_given(napi_env env, napi_callback_info info, Admit&& admit) {
   napi_value values[3];
   auto& self = attachment<GateAttachment>(env, info, values);
   if (!self.usable()) return number(env, kDisposed);
@@ -39,7 +39,33 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   const GateParts& parts = self.parts();
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
   StockCalls* stock = parts.stock != nullptr ? &parts.stock->calls() : nullptr;
-  return answered(env, self.calls().admit_with<kOver>(hold_ns, lines, key, stock));
+  return answered(env, admit(self.calls(), hold_ns, lines, key, stock));
+}
+
+// admitWith(holdNs, lines, key?)
+template <bool kOver>
+napi_value admit_with(napi_env env, napi_callback_info info) {
+  return admit_given(env, info,
+                     [](const GateCalls& calls, auto... given) { return calls.admit_with<kOver>(given...); });
+}
+
+// admitAside(holdNs, lines, key?)
+napi_value admit_aside(napi_env env, napi_callback_info info) {
+  return admit_given(env, info,
+                     [](const GateCalls& calls, auto... given) { return calls.admit_aside(given...); });
+}
+
+// pushAside()
+napi_value push_aside(napi_env env, napi_callback_info info) {
+  auto& self = attachment<GateAttachment>(env, info);
+  return number(env, self.usable() ? self.calls().push_aside() : kDisposed);
+}
+
+// dropAside()
+napi_value drop_aside(napi_env env, napi_callback_info info) {
+  auto& self = attachment<GateAttachment>(env, info);
+  if (self.usable()) self.calls().drop_aside();
+  return nullptr;
 }
 
 // take(max, begins)
@@ -83,8 +109,15 @@ napi_value stats(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction<functions::kGate> kGateFunctions[] = {
-    {"take", take},   {"resolve", resolve}, {"putBack", put_back},
-    {"renew", renew}, {"stats", stats},     {"dispose", dispose<GateAttachment>},
+    {"admitAside", admit_aside},
+    {"pushAside", push_aside},
+    {"dropAside", drop_aside},
+    {"take", take},
+    {"resolve", resolve},
+    {"putBack", put_back},
+    {"renew", renew},
+    {"stats", stats},
+    {"dispose", dispose<GateAttachment>},
 };
 // There are two pairs, so that a gate whose queue does not overwrite pays nothing for overwriting.
 constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},

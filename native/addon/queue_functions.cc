@@ -58,6 +58,16 @@ napi_value depth(napi_env env, napi_callback_info info) {
                          self.detached() ? kDisposed : static_cast<double>(self.session().queue().depth())));
 }
 
+// claimed(lane), gone(lane): see Queue
+template <std::uint64_t (Queue::*Count)(std::uint32_t) const noexcept>
+napi_value count_of_lane(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.session().lanes()) return number(env, kBadArgument);
+  return number(env, static_cast<double>((self.session().queue().*Count)(arguments[0])));
+}
+
 // stats(): 0; staging: figures::kQueue, then kWaits
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
@@ -69,11 +79,18 @@ napi_value stats(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
-    {"drained", drained}, {"consumed", consumed},
-    {"empty", empty},     {"awaitEmpty", await_empty},
-    {"emptied", emptied}, {"close", close},
-    {"closed", closed},   {"depth", depth},
-    {"stats", stats},     {"dispose", dispose<QueueAttachment>},
+    {"drained", drained},
+    {"consumed", consumed},
+    {"empty", empty},
+    {"awaitEmpty", await_empty},
+    {"emptied", emptied},
+    {"close", close},
+    {"closed", closed},
+    {"depth", depth},
+    {"stats", stats},
+    {"dispose", dispose<QueueAttachment>},
+    {"claimed", count_of_lane<&Queue::claimed>},
+    {"gone", count_of_lane<&Queue::gone>},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Value& staging) {

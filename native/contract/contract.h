@@ -177,6 +177,8 @@ inline void describe_staging(TypeScript& to) {
               {"retryAfterMs", GateStaging::kRetryAfterMs},
               {"line", GateStaging::kLine},
               {"renewInMs", GateStaging::kRenewInMs},
+              {"aside", GateStaging::kAside},
+              {"asideBytes", GateStaging::kAsideBytes},
               {"taken", GateStaging::kTaken},
               {"takenEntry", GateStaging::kTakenEntry},
               {"takenDeliveries", GateStaging::kTakenDeliveries},

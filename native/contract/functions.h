@@ -18,7 +18,7 @@ inline constexpr std::string_view kQueue[] = {
     "fillBatch", "flushBatch",  "closeBatch", "next",        "take",        "takeOne",      "wantDropped",
     "park",      "unpark",      "setRef",     "awaitRecord", "spin",        "consumes",     "giveLease",
     "onArrival", "drained",     "consumed",   "empty",       "awaitEmpty",  "emptied",      "close",
-    "closed",    "depth",       "stats",      "dispose"};
+    "closed",    "depth",       "claimed",    "gone",        "stats",       "dispose"};
 inline constexpr std::string_view kLimiter[] = {
     "allow",  "tryAcquire", "peek",      "rooms",     "release", "penalize", "reward",
     "refund", "reset",      "block",     "overload",  "acquire", "tend",     "told",
@@ -30,8 +30,9 @@ inline constexpr std::string_view kStock[] = {
     "configure", "addGroup",       "changeGroup",    "limitsUsers",  "counts",          "audit",
     "stats",     "oldestMovement", "endOfMovements", "readMovement", "findReservation", "listReservations",
     "snapshot",  "dispose"};
-inline constexpr std::string_view kGate[] = {"admit",   "admitWith", "take",  "resolve",
-                                             "putBack", "renew",     "stats", "dispose"};
+inline constexpr std::string_view kGate[] = {"admit",     "admitWith", "admitAside", "pushAside",
+                                             "dropAside", "take",      "resolve",    "putBack",
+                                             "renew",     "stats",     "dispose"};
 
 }  // namespace functions
 

@@ -62,8 +62,9 @@ struct StockStaging {
 // called (-1: no sooner than an earlier answer asked for), then for each order its reservation (0: none), its entry and
 // its deliveries (32 bits each).
 struct GateStaging {
-  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
-                               kTakenEntry = 8, kTakenDeliveries = 12, kTakenBytes = 16,
+  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kAside = 32,
+                               kAsideBytes = 32, kTaken = kAside + kAsideBytes, kTakenEntry = 8,
+                               kTakenDeliveries = 12, kTakenBytes = 16,
                                kFigures = kTaken + kStagedRecords * kTakenBytes,
                                kBytes = kFigures + kFiguresBytes;
 };

@@ -16,6 +16,8 @@
 
 namespace sluice {
 
+static_assert(sizeof(AdmittedOrder) == GateStaging::kAsideBytes);
+
 class GateCalls {
  public:
   GateCalls(GateSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
@@ -32,13 +34,23 @@ class GateCalls {
   template <bool kOver>
   std::int32_t admit_with(double hold_ns, std::uint32_t lines, const Key* key,
                           StockCalls* stock) const noexcept {
-    constexpr double kHoldNsMax = kHoldMsMax * 1e6;
     if (!session_.fits(key, lines) || !(hold_ns >= 0 && hold_ns <= kHoldNsMax)) return kBadArgument;
     const auto hold = static_cast<std::uint64_t>(hold_ns);
     if (lines == 0) return answered(session_.admit<kOver>(hold, key));
     const StockSession::Lines cart = stock->lines(lines);
     if (cart.empty()) return kBadArgument;
     return answered(session_.admit<kOver>(hold, key, cart));
+  }
+
+  // admitAside(holdNs, lines, key?): as admitWith(), but does not push the order. If the answer is that it was admitted
+  // or requeued, the staging gets the order.
+  std::int32_t admit_aside(double hold_ns, std::uint32_t lines, const Key* key,
+                           StockCalls* stock) const noexcept;
+  // pushAside(): pushes the record in the queue's `in` as that of the order in staging: 1, 0 (it is full) or kClosed
+  std::int32_t push_aside() const noexcept;
+  // dropAside(): gives back what the order in staging holds
+  void drop_aside() const noexcept {
+    if (const AdmittedOrder order = aside(); order.admitted()) session_.drop_aside(order);
   }
 
   // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the orders, and the milliseconds
@@ -56,6 +68,7 @@ class GateCalls {
   double renew() const noexcept { return milliseconds(session_.renew()); }
 
  private:
+  AdmittedOrder aside() const noexcept { return words_.get<AdmittedOrder>(GateStaging::kAside); }
   std::int32_t answered(const Admission::Result& result) const noexcept {
     if (result.outcome == Outcome::kAdmitted) [[likely]] {
       words_.put(GateStaging::kReservation, result.reservation);
@@ -69,6 +82,8 @@ class GateCalls {
     words_.put(GateStaging::kLine, result.line);
     return static_cast<std::int32_t>(result.outcome);
   }
+
+  static constexpr double kHoldNsMax = kHoldMsMax * 1e6;
 
   GateSession& session_;
   Words words_;

@@ -25,6 +25,21 @@ GateSession::GateSession(const GateMemory& memory, ThreadSlot* slot, const Parts
   }
 }
 
+Admission::Result GateSession::admit_aside(std::uint64_t hold_ns, const Key* key, StockSession::Lines cart,
+                                           AdmittedOrder& aside) noexcept {
+  const AdmissionRequest asked{parts_.queue.in(), hold_ns, key, cart.empty() ? nullptr : cart.data(),
+                               static_cast<std::uint32_t>(cart.size())};
+  return done(Admission::admit_aside(admission_, fields_, asked, aside), key);
+}
+
+PushResult GateSession::push_aside(const AdmittedOrder& aside) noexcept {
+  Queue& queue = parts_.queue.queue();
+  const std::uint64_t now = queue.push_time(admission_.clock);
+  const PushResult pushed = PushIntoRoom::push(queue, admission_.tags, parts_.queue.in(), now, aside);
+  if (pushed == PushResult::kPushed) parts_.queue.ring_if_parked();
+  return pushed;
+}
+
 std::uint64_t GateSession::renew() noexcept {
   if (parts_.stock == nullptr || !is_consumer()) return kNever;
   const std::uint64_t now = stock_time();

@@ -61,6 +61,15 @@ class GateSession {
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           StockSession::Lines cart = {}) noexcept;
 
+  // As admit(), but sets `aside` to the order in place of pushing it: see Admission::admit_aside().
+  Admission::Result admit_aside(std::uint64_t hold_ns, const Key* key, StockSession::Lines cart,
+                                AdmittedOrder& aside) noexcept;
+  // Pushes the record in the `in` of the queue's session as that of an order that was admitted aside.
+  PushResult push_aside(const AdmittedOrder& aside) noexcept;
+  // Cancels the reservation of an order that was admitted aside and not pushed, and releases its place in flight. What
+  // the other tiers of the limiter have charged stays charged.
+  void drop_aside(const AdmittedOrder& aside) noexcept { give_back(aside); }
+
   // ---- consuming: the queue's session has the lease ----------------------------------------------------------------
 
   struct InHand {

@@ -109,6 +109,12 @@ class Admission {
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
   }
+  // As admit(), but does not push the order, whether the queue has room or not: sets `aside` to it if it is admitted.
+  // The caller must push it later, or give back what it holds.
+  static Result admit_aside(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                            AdmittedOrder& aside) noexcept {
+    return counted<false>(parts, fields, asked, PushAside{aside});
+  }
 
  private:
   // In place of the time: the clock has not been read.
@@ -232,8 +238,7 @@ class Admission {
     });
     Result result = answered(parts, answer, now);
     if (!queued(result.outcome)) {
-      queue.break_promise(0);
-      result.broke_promise = true;
+      result.broke_promise = way.break_promise(queue);
     }
     return result;
   }

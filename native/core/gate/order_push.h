@@ -1,5 +1,6 @@
-// Two ways in which an admission pushes its order. If the queue is full, PushIntoRoom refuses, and PushOver drops the
-// oldest record. `tags`: one for each slot of the ring.
+// Three ways in which an admission pushes its order. If the queue is full, PushIntoRoom refuses, and PushOver drops the
+// oldest record. PushAside does not push: the caller keeps the order, and pushes it later. `tags`: one for each slot of
+// the ring.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,11 @@ namespace sluice {
 struct PushIntoRoom {
   static bool looks_full(const Queue& queue) noexcept { return queue.ring().looks_full(); }
   static PushResult promise(Queue& queue) noexcept { return queue.promise_room(0); }
+  // Returns whether there was a promise.
+  static bool break_promise(Queue& queue) noexcept {
+    queue.break_promise(0);
+    return true;
+  }
   static void push_promised(Queue& queue, OrderTag* tags, const std::byte* record, std::uint64_t now,
                             const AdmittedOrder& order) noexcept {
     queue.push_promised(0, record, now, queue.shape().ttl_ns,
@@ -36,6 +42,7 @@ struct PushOver {
 
   static bool looks_full(const Queue&) noexcept { return false; }
   static PushResult promise(Queue& queue) noexcept { return queue.promise_over(0); }
+  static bool break_promise(Queue& queue) noexcept { return PushIntoRoom::break_promise(queue); }
   void push_promised(Queue& queue, OrderTag* tags, const std::byte* record, std::uint64_t now,
                      const AdmittedOrder& order) const noexcept {
     queue.push_promised_over(
@@ -55,6 +62,26 @@ struct PushOver {
   void settle(Cancel&& cancel) const noexcept {
     if (overwritten.reserved()) cancel(overwritten);
   }
+};
+
+// Sets `aside` to the order in place of a push.
+struct PushAside {
+  AdmittedOrder& aside;
+
+  static bool looks_full(const Queue&) noexcept { return false; }
+  static PushResult promise(const Queue&) noexcept { return PushResult::kPushed; }
+  static bool break_promise(const Queue&) noexcept { return false; }
+  void push_promised(const Queue&, const OrderTag*, const std::byte*, std::uint64_t,
+                     const AdmittedOrder& order) const noexcept {
+    aside = order;
+  }
+  PushResult push(const Queue&, const OrderTag*, const std::byte*, std::uint64_t,
+                  const AdmittedOrder& order) const noexcept {
+    aside = order;
+    return PushResult::kPushed;
+  }
+  template <class Cancel>
+  static void settle(Cancel&&) noexcept {}
 };
 
 }  // namespace sluice

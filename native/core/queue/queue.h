@@ -247,6 +247,15 @@ class Queue : public QueueMemory {
     control_->lease.compare_exchange_strong(holder, 0, std::memory_order_release, std::memory_order_relaxed);
   }
 
+  // How many records of `lane` were claimed since creation, and how many of these have left it. A record that a thread
+  // has pushed has left the lane once `gone` is at least what `claimed` was after the push.
+  std::uint64_t claimed(std::uint32_t lane) const noexcept {
+    return (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+  }
+  std::uint64_t gone(std::uint32_t lane) const noexcept {
+    return (rings_[lane].front() - control_->start) >> kRingPositionShift;
+  }
+
   bool leased() const noexcept { return control_->lease.load(std::memory_order_relaxed) != 0; }
 
  private:
@@ -257,7 +266,7 @@ class Queue : public QueueMemory {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       // This reads the tail before the depth. So a position that is claimed between the two loads is missing in this
       // sum, and the sum of the next round is larger.
-      claimed += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+      claimed += this->claimed(lane);
       if (rings_[lane].depth() != 0) return false;
     }
     return true;

@@ -69,6 +69,52 @@ TEST_CASE("an order is admitted, handed out and decided, once") {
   thread.end();
 }
 
+TEST_CASE("an order admitted aside is in no queue until it is pushed, and gives everything back if dropped") {
+  SharedGate gate(Shape{});
+  GateThread thread(gate);
+  const auto admit_aside = [&](const Record& order, AdmittedOrder& aside) {
+    thread.in[0] = order;
+    return thread->admit_aside(0, nullptr, {}, aside).outcome;
+  };
+  AdmittedOrder kept, dropped;
+  CHECK(admit_aside({1, 1, 1, 0}, kept) == Outcome::kAdmitted);
+  CHECK(admit_aside({1, 2, 2, 0}, dropped) == Outcome::kAdmitted);
+  CHECK(gate.queue().depth() == 0);
+  CHECK(gate.in_flight() == 2);
+  CHECK(holds(gate, 3, 0));
+
+  thread->drop_aside(dropped);
+  CHECK(gate.in_flight() == 1);
+  CHECK(holds(gate, 1, 0));
+
+  thread.in[0] = {1, 1, 1, 0};
+  CHECK(thread->push_aside(kept) == PushResult::kPushed);
+  const Orders orders = thread.take(8, true);
+  REQUIRE(numbers(orders) == Numbers{1});
+  CHECK(orders[0].hand.reservation == kept.reservation);
+  CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
+  CHECK(gate.in_flight() == 0);
+  CHECK(holds(gate, 0, 1));
+  thread.end();
+}
+
+TEST_CASE("an order is admitted aside though the queue is full, and pushed when there is room") {
+  SharedGate gate(Shape{});
+  GateThread thread(gate);
+  const std::uint64_t capacity = gate.shape.capacity;
+  thread.admit_numbers(1, capacity);
+  thread.in[0] = {1, 1, capacity + 1, 0};
+  CHECK(thread.outcome({1, 1, capacity + 1, 0}) == Outcome::kQueueFull);
+  AdmittedOrder aside;
+  CHECK(thread->admit_aside(0, nullptr, {}, aside).outcome == Outcome::kAdmitted);
+  CHECK(thread->push_aside(aside) == PushResult::kFull);
+  CHECK(gate.queue().promise_room(0) == PushResult::kFull);  // no promise was given back
+  CHECK(thread.take(1, true).size() == 1);
+  CHECK(thread->push_aside(aside) == PushResult::kPushed);
+  CHECK(gate.in_flight() == capacity + 1);
+  thread.end();
+}
+
 TEST_CASE("orders that a consumer had in hand are handed out again, counted, before new ones") {
   SharedGate gate(Shape{});
   GateThread first(gate), second(gate);

@@ -1,0 +1,44 @@
+/** A sample counts by the share of this time, in milliseconds, that it lasted: the rate follows changes within it. */
+const memoryMs = 50;
+/** The shortest time between two samples, in milliseconds. */
+const sampleMs = 1;
+
+/** The smoothed rate at which a lane is consumed, and the wait that it lets expect. */
+export class DrainRate {
+  /** Records per millisecond; undefined until the lane was seen with records for the length of a sample. */
+  #perMs: number | undefined;
+  #at = 0;
+  #gone = 0;
+  #hadRecords = false;
+
+  /**
+   * Returns the time that a record would wait that came now, in milliseconds; 0 as long as no rate is known. `gone`:
+   * how many records have left the lane so far; `depth`: how many are in it.
+   */
+  expectedWaitMs(now: number, gone: number, depth: number): number {
+    if (!this.#hadRecords) this.#begin(now, gone, depth);
+    const ms = now - this.#at;
+    if (ms >= sampleMs) {
+      this.#sample(ms, gone - this.#gone, depth > 0);
+      this.#begin(now, gone, depth);
+    }
+    if (depth === 0 || this.#perMs === undefined) return 0;
+    return depth / this.#perMs;
+  }
+
+  #begin(now: number, gone: number, depth: number): void {
+    this.#at = now;
+    this.#gone = gone;
+    this.#hadRecords = depth > 0;
+  }
+
+  /** `wasBusy`: the lane had records at the end, too. Otherwise its consumer could have done more in this time. */
+  #sample(ms: number, consumed: number, wasBusy: boolean): void {
+    const rate = consumed / ms;
+    if (this.#perMs === undefined || (!wasBusy && rate > this.#perMs)) {
+      this.#perMs = rate;
+    } else if (wasBusy) {
+      this.#perMs += (rate - this.#perMs) * (1 - Math.exp(-ms / memoryMs));
+    }
+  }
+}
