@@ -1,7 +1,7 @@
 export { Batcher } from './batcher.js';
 export type { ConsumedBy } from './consume-loop.js';
 export type { DropReason, QueueEvents } from './events.js';
-export { type Call, checkedLimits, type HandlerContext, type Limits } from './handlers.js';
+export { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 export {
   type LayeredGate,
   type LayeredQueue,
