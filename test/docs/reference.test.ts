@@ -3,9 +3,14 @@ import ts from 'typescript';
 import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const entryPoints = ['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch'];
-/** Interfaces that describe what sluice uses of a framework. The framework's own pages document their functions. */
-const frameworks = /^(?:Fastify|Koa|Hono|Http)/;
+const entryPoints = [
+  ...['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch', 'redis/index'],
+];
+/**
+ * Interfaces that describe what sluice uses of a framework, or of a client of Redis. The pages of these document their
+ * functions.
+ */
+const frameworks = /^(?:Fastify|Koa|Hono|Http|NodeRedisClient|IoRedisClient)/;
 
 interface Member {
   readonly name: string;
@@ -91,7 +96,10 @@ import Koa from 'koa';
 import { WebSocketServer } from 'ws';
 import * as sluice from '../lib/index.js';
 import { type Crew, deadLetterRecord, dispatch } from '../lib/dispatch/index.js';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
 import * as http from '../lib/http/index.js';
+import { ioRedis, nodeRedis, RedisQueue, RedisWorkers, type RedisPort } from '../lib/redis/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
 import { koaLimit } from '../lib/http/koa.js';
 import { fetchLimit, fetchUpgrade, honoLimit, rateLimitOf } from '../lib/http/fetch.js';
@@ -113,6 +121,8 @@ declare const Bun: {
     websocket: { close(socket: { data: { end(): void } }): void };
   }): void;
 };
+declare const redis: RedisPort, port: RedisPort, workers: RedisWorkers<Order>, first: Order, second: Order;
+declare const redisQueue: RedisQueue<Order>;
 declare function handle(order: unknown): any;
 declare function report(order: unknown): void;
 declare function refuse(): void;

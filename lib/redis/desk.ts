@@ -1,0 +1,243 @@
+import { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
+import { onAbort } from '../input/index.js';
+import { toServer } from './backoff.js';
+import type { Link } from './link.js';
+import { list, text } from './replies.js';
+import { sleep } from './within.js';
+import type { Plan } from './worker-options.js';
+import { renew, settle } from './worker-scripts.js';
+
+/** An order that this process has from the stream and has not settled. */
+export interface InHand<T> {
+  /** The id of its entry. */
+  readonly id: string;
+  readonly order: T;
+  /** The name of the consumer that has it. */
+  readonly consumer: string;
+  readonly deliveries: number;
+  /** Whether a consumer before fell silent with it, which may have been its doing. */
+  readonly isSuspect: boolean;
+  /** The time, by `performance.now()`, after which another consumer may have it. */
+  deadline: number;
+  /** Whether a handler has been called with it. */
+  isStarted: boolean;
+  /** Whether another consumer has it, or it is settled by another. */
+  isLost: boolean;
+  /** Whether its handler has confirmed or cancelled it. */
+  isDecided: boolean;
+  /** Whether it is out of the hands of its handler, which has ended or took too long. */
+  isOut: boolean;
+}
+
+/** What became of orders, for `stats()`. */
+export interface DeskCounts {
+  handled: number;
+  cancelled: number;
+  failed: number;
+  expired: number;
+  deadLetters: number;
+  deadLettersFull: number;
+  lost: number;
+  late: number;
+}
+
+interface Failed {
+  readonly id: string;
+  readonly consumer: string;
+  /** -1: a dead letter. */
+  readonly delayMs: number;
+  readonly deliveries: number;
+  readonly reason: string;
+  readonly error: string;
+}
+
+const donePerScript = 256;
+const failedPerScript = 64;
+const renewedPerScript = 256;
+const callMs = 5_000;
+const errorMax = 500;
+
+/** Keeps the orders in hand, tells the server what became of them, and renews those that take long. */
+export class Desk<T> {
+  readonly counts: DeskCounts = {
+    ...{ handled: 0, cancelled: 0, failed: 0, expired: 0 },
+    ...{ deadLetters: 0, deadLettersFull: 0, lost: 0, late: 0 },
+  };
+  readonly #plan: Plan<T>;
+  readonly #link: Link;
+  readonly #fault: (error: unknown) => Promise<void>;
+  readonly #inHand = new Map<string, InHand<T>>();
+  /**
+   * The orders that are decided and not settled yet, each with its consumer. The server may hand them out again
+   * meanwhile.
+   */
+  readonly #unsettled = new Map<string, string>();
+  #done: string[] = [];
+  #failed: Failed[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(plan: Plan<T>, link: Link, fault: (error: unknown) => Promise<void>) {
+    this.#plan = plan;
+    this.#link = link;
+    this.#fault = fault;
+  }
+
+  get size(): number {
+    return this.#inHand.size;
+  }
+
+  get unsettled(): number {
+    return this.#done.length + this.#failed.length;
+  }
+
+  /** The number of orders in hand that a consumer fell silent with. */
+  get suspects(): number {
+    let count = 0;
+    for (const { isSuspect } of this.#inHand.values()) if (isSuspect) count++;
+    return count;
+  }
+
+  /** The ids that handlers of `consumer` have got and not settled. */
+  started(consumer: string): string[] {
+    return [...this.#inHand.values()]
+      .filter((one) => one.consumer === consumer && one.isStarted)
+      .map(({ id }) => id);
+  }
+
+  /** Whether an entry of this id is in hand, or decided: then it must not be handed out once more. */
+  has(id: string): boolean {
+    return this.#inHand.has(id) || this.#unsettled.has(id);
+  }
+
+  /** Whether something that this consumer had is decided and not settled. */
+  isSettling(consumer: string): boolean {
+    for (const its of this.#unsettled.values()) if (its === consumer) return true;
+    return false;
+  }
+
+  enter(one: InHand<T>): void {
+    this.#inHand.set(one.id, one);
+  }
+
+  /** Whether another consumer may have the order by now. */
+  isExpired(one: InHand<T>): boolean {
+    return one.isOut || one.isLost || performance.now() > one.deadline;
+  }
+
+  /** The order is done, by a handler or because it was cancelled: it is not handed out again. */
+  finish(one: InHand<T>): void {
+    this.#unsettled.set(one.id, one.consumer);
+    this.#done.push(one.id);
+    this.#wake?.();
+  }
+
+  /** The handler failed: the order waits for its next try, or becomes a dead letter. */
+  fail(one: InHand<T>, error: unknown): void {
+    this.counts.failed++;
+    const isLast = one.deliveries >= this.#plan.maxDeliveries;
+    const delayMs = isLast ? -1 : this.#plan.backoff(one.deliveries);
+    const { id, consumer, deliveries } = one;
+    this.#push({ id, consumer, delayMs, deliveries, reason: 'failed', error: shown(error) });
+  }
+
+  /** The entry is no order: it becomes a dead letter. */
+  refuse(id: string, consumer: string, deliveries: number, error: unknown): void {
+    this.#push({ id, consumer, delayMs: -1, deliveries, reason: 'foreign', error: shown(error) });
+  }
+
+  /** The order is no longer in the hands of a handler. */
+  leave(one: InHand<T>): void {
+    if (this.#inHand.get(one.id) === one) this.#inHand.delete(one.id);
+  }
+
+  #push(failed: Failed): void {
+    this.#unsettled.set(failed.id, failed.consumer);
+    this.#failed.push(failed);
+    this.#wake?.();
+  }
+
+  /** Settles what is decided, some milliseconds' worth with each script, until `end` aborts and nothing is left. */
+  async settleAll(end: AbortSignal, giveUp: AbortSignal): Promise<void> {
+    onAbort(end, () => this.#wake?.());
+    for (let failures = 0; !giveUp.aborted; ) {
+      if (this.unsettled === 0) {
+        if (end.aborted) return;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = undefined;
+        await new Promise((resolve) => setImmediate(resolve)); // so that orders decided now go together
+        continue;
+      }
+      const done = this.#done.splice(0, donePerScript);
+      const failed = this.#failed.splice(0, failedPerScript);
+      try {
+        await this.#settle(done, failed);
+        failures = 0;
+        for (const id of done) this.#unsettled.delete(id);
+        for (const { id } of failed) this.#unsettled.delete(id);
+      } catch (error) {
+        this.#done = [...done, ...this.#done];
+        this.#failed = [...failed, ...this.#failed];
+        await this.#fault(error);
+        await sleep(toServer(++failures), giveUp);
+      }
+    }
+  }
+
+  async #settle(done: readonly string[], failed: readonly Failed[]): Promise<void> {
+    const { keys, group, dead, maxDead } = this.#plan;
+    const args = [
+      ...[group, maxDead, done.length, ...done],
+      ...failed.flatMap((one) => [one.id, one.consumer, one.delayMs, one.deliveries, one.reason, one.error]),
+    ];
+    const reply = await this.#link.use(callMs, (port) =>
+      settle.run(port, [keys.stream, keys.retry(group), dead], args),
+    );
+    const [acknowledged, buried, full] = list(reply).map(Number) as [number, number, number];
+    this.counts.late += done.length - acknowledged;
+    this.counts.deadLetters += buried;
+    this.counts.deadLettersFull += full;
+  }
+
+  /** Renews the orders in hand until `end` aborts. */
+  async renewAll(end: AbortSignal): Promise<void> {
+    while (!end.aborted) {
+      await sleep(this.#plan.claimIdleMs / 4, end);
+      if (end.aborted) return;
+      const held = [...this.#inHand.values()].filter(({ isLost }) => !isLost);
+      for (let at = 0; at < held.length; at += renewedPerScript) {
+        await this.#renew(held.slice(at, at + renewedPerScript)).catch((error: unknown) =>
+          this.#fault(error),
+        );
+      }
+    }
+  }
+
+  async #renew(held: readonly InHand<T>[]): Promise<void> {
+    const { keys, group, claimIdleMs } = this.#plan;
+    const deadline = performance.now() + claimIdleMs;
+    const args = [group, ...held.flatMap(({ id, consumer }) => [id, consumer])];
+    const reply = await this.#link.use(callMs, (port) => renew.run(port, [keys.stream], args));
+    const lost = new Set(list(reply).map(text));
+    for (const one of held) {
+      if (!lost.has(one.id)) one.deadline = deadline;
+      else if (this.#inHand.get(one.id) === one && !this.#unsettled.has(one.id)) {
+        one.isLost = true;
+        this.counts.lost++;
+      }
+    }
+  }
+}
+
+/** Returns an error as a short text, whatever it is. */
+function shown(error: unknown): string {
+  try {
+    const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return Buffer.from(said.slice(0, errorMax)).toString();
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}

@@ -1,0 +1,53 @@
+import { SluiceError } from '../input/index.js';
+import { Silent } from './within.js';
+
+/**
+ * What to do about an error of a command:
+ * - 'again': the server, or the connection, cannot just now. The command may have run, or not.
+ * - 'no-group': the consumer group, or the stream, is gone.
+ * - 'final': it will be no different next time: no permission, a key of another type, a command that is not known.
+ */
+export type Fault = 'again' | 'no-group' | 'final';
+
+/**
+ * The codes of errors that pass: the server loads its file; the slot moves or has moved; the cluster has no majority; a
+ * blocked client was woken because its key is gone; the server is a replica now; its master or replicas are away; a
+ * script runs too long; memory is full.
+ */
+const passing = new Set([
+  ...['LOADING', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'UNBLOCKED', 'READONLY'],
+  ...['MASTERDOWN', 'NOREPLICAS', 'BUSY', 'OOM', 'NOSCRIPT'],
+]);
+/** After these errors another connection may reach the right server. */
+const elsewhere = new Set(['UNBLOCKED', 'MOVED', 'ASK', 'READONLY']);
+
+export function faultOf(error: unknown): Fault {
+  const code = codeOf(error);
+  if (code === 'NOGROUP') return 'no-group';
+  return code === undefined || passing.has(code) ? 'again' : 'final';
+}
+
+/** Whether the connection is of no more use, rather than the server unwilling. */
+export function isOfConnection(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === undefined || elsewhere.has(code);
+}
+
+/**
+ * Returns the code of a server's error; undefined for an error of the connection, whose message begins with no code,
+ * such as 'Socket closed unexpectedly' or 'connect ECONNREFUSED 127.0.0.1:6379'.
+ */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof Silent) return undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  // Before Redis 7 the error of a command within a script stands behind that of the script.
+  return /^(?:-?ERR Error running script.*?: )?(?:@user_script: ?\d+: )?-?([A-Z][A-Z0-9]+)(?= )/.exec(
+    message,
+  )?.[1];
+}
+
+/** Makes the error of a command that Redis refused, or that did not reach it. */
+export function redisError(what: string, cause: unknown): SluiceError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new SluiceError('ERR_SLUICE_REDIS', `${what}: ${message}`, { cause });
+}

@@ -1,0 +1,271 @@
+import { channel } from 'node:diagnostics_channel';
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
+import { Hold } from '../gate/index.js';
+import { optionError, type SluiceError } from '../input/index.js';
+import { type Call, Handlers, type Limits } from '../queue/index.js';
+import { toServer } from './backoff.js';
+import type { Desk, InHand } from './desk.js';
+import { EntryReader } from './entry.js';
+import { Link } from './link.js';
+import { entriesOf, entryOf, type RawEntry, text } from './replies.js';
+import { sleep } from './within.js';
+import type { Plan } from './worker-options.js';
+
+/** Handles an order: `RedisWorkers.run` waits for what it returns. */
+export type OrderHandler<T> = (order: T, hold: Hold) => unknown;
+
+/**
+ * Publishes each order whose handler failed: `{ order, error, entry, deliveries }`. The order is tried again, or
+ * becomes a dead letter.
+ */
+const failures = channel('sluice:redis:handler-failed');
+
+/** How long after the end of its `BLOCK` a read counts as lost. */
+const graceOfReadMs = 2_000;
+
+/** One consumer of the group: reads orders on a connection of its own, never more than handlers are free. */
+export class Lane<T> {
+  readonly consumer: string;
+  /** Resolves when no handler runs any more; rejects if handlers were given up. */
+  readonly finished: Promise<void>;
+  readonly #plan: Plan<T>;
+  readonly #desk: Desk<T>;
+  readonly #limits: Limits;
+  readonly #fault: (error: unknown) => Promise<void>;
+  readonly #settled: (one: InHand<T>) => void;
+  readonly #link: Link;
+  readonly #entries: EntryReader<T>;
+  readonly #handlers: Handlers<InHand<T>>;
+  readonly #end = new AbortController();
+  /** Orders that no handler has got yet. */
+  readonly #waiting: InHand<T>[] = [];
+  #running = 0;
+  #keepsPlace = false;
+  /** How many orders the current read may bring. */
+  #asked = 0;
+  #wakeItems: (() => void) | undefined;
+  #wakeReader: (() => void) | undefined;
+
+  /** `fault` is told each error of a command; `settled` is called with each order that leaves the
+   * hands of a handler. */
+  constructor(
+    plan: Plan<T>,
+    consumer: string,
+    desk: Desk<T>,
+    handler: OrderHandler<T>,
+    limits: Limits,
+    fault: (error: unknown) => Promise<void>,
+    settled: (one: InHand<T>) => void,
+  ) {
+    this.consumer = consumer;
+    this.#plan = plan;
+    this.#desk = desk;
+    this.#limits = limits;
+    this.#fault = fault;
+    this.#settled = settled;
+    this.#link = new Link(plan.redis, plan.keys.stream);
+    this.#entries = new EntryReader(plan.record);
+    this.#handlers = new Handlers<InHand<T>>(
+      (one, call) => (call.isStopped ? this.#desk.leave(one) : this.#handle(handler, one, call)),
+      (one, error) => this.#tookTooLong(one, error),
+      limits,
+      () => this.#interrupt(),
+    );
+    this.finished = this.#run();
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get isEnded(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  /**
+   * How many orders a patrol may bring. A read that waits has asked for all the room there is; one order more may wait
+   * for a handler then, so that tries do not wait for the end of the read.
+   */
+  get room(): number {
+    if (this.isEnded) return 0;
+    const left = this.#limits.concurrency - this.#running - this.#waiting.length - this.#asked;
+    return left > 0 ? left : this.#running < this.#limits.concurrency && this.#waiting.length === 0 ? 1 : 0;
+  }
+
+  /** Keeps the next place that becomes free for a patrol: new orders would take every place otherwise. */
+  keepPlace(): void {
+    this.#keepsPlace = true;
+  }
+
+  releasePlace(): void {
+    this.#keepsPlace = false;
+    this.#wakeReader?.();
+  }
+
+  get keepsPlace(): boolean {
+    return this.#keepsPlace;
+  }
+
+  /** Takes orders that a patrol has claimed for this consumer: each `[id, fields, deliveries, isSuspect]`. */
+  bring(rows: ReadonlyArray<readonly unknown[]>, askedAt: number): void {
+    for (const row of rows) this.#receive(entryOf(row), Number(row[2]), Number(row[3]) === 1, askedAt);
+  }
+
+  /** Hands out no more orders, and ends when the handlers that run have ended, or after `graceMs`. */
+  stop(reason: unknown): void {
+    this.#end.abort();
+    this.#link.close();
+    this.#handlers.stop(reason);
+    this.#interrupt();
+    this.#wakeReader?.();
+  }
+
+  async #run(): Promise<void> {
+    const reading = this.#read();
+    try {
+      await this.#handlers.all(this.#items(), undefined);
+    } finally {
+      for (const one of this.#waiting.splice(0)) this.#desk.leave(one);
+      await reading;
+    }
+  }
+
+  async *#items(): AsyncGenerator<InHand<T>, void, void> {
+    while (!this.isEnded) {
+      const one = this.#waiting.shift();
+      if (one !== undefined) {
+        yield one;
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wakeItems = resolve;
+      });
+    }
+  }
+
+  #interrupt(): void {
+    this.#wakeItems?.();
+  }
+
+  /** Reads while there is room. */
+  async #read(): Promise<void> {
+    for (let failed = 0; !this.isEnded; ) {
+      const taken = this.#running + this.#waiting.length + (this.#keepsPlace ? 1 : 0);
+      const room = this.#limits.concurrency - taken;
+      if (room <= 0) {
+        await new Promise<void>((resolve) => {
+          this.#wakeReader = resolve;
+        });
+        await new Promise((resolve) => setImmediate(resolve)); // so that places that become free now count together
+        continue;
+      }
+      this.#asked = Math.min(this.#plan.count, room);
+      const askedAt = performance.now();
+      try {
+        const found = await this.#readOnce(this.#asked);
+        failed = 0;
+        this.#asked = 0;
+        for (const entry of found) this.#receive(entry, 1, false, askedAt);
+      } catch (error) {
+        this.#asked = 0;
+        if (this.isEnded) return;
+        await this.#fault(error);
+        await sleep(toServer(++failed), this.#end.signal);
+      }
+    }
+  }
+
+  async #readOnce(count: number): Promise<readonly RawEntry[]> {
+    const { group, blockMs, keys } = this.#plan;
+    const command = [
+      ...['XREADGROUP', 'GROUP', group, this.consumer, 'COUNT', String(count), 'BLOCK', String(blockMs)],
+      ...['STREAMS', keys.stream, '>'],
+    ];
+    const limitMs = blockMs + graceOfReadMs;
+    return entriesOf(await this.#link.use(limitMs, (port) => port.send(command, { bytes: true })));
+  }
+
+  #receive([rawId, fields]: RawEntry, deliveries: number, isSuspect: boolean, askedAt: number): void {
+    const id = text(rawId);
+    // A lane that ends gives it back. A group that was made again hands out once more what is in hand.
+    if (this.isEnded || this.#desk.has(id) || fields === null) return;
+    let order: T;
+    try {
+      order = this.#entries.decode(fields);
+    } catch (error) {
+      this.#desk.refuse(id, this.consumer, deliveries, error);
+      return;
+    }
+    const deadline = askedAt + this.#plan.claimIdleMs;
+    const { consumer } = this;
+    const is = { isSuspect, isStarted: false, isLost: false, isDecided: false, isOut: false };
+    const one = { id, order, consumer, deliveries, deadline, ...is };
+    this.#desk.enter(one);
+    this.#waiting.push(one);
+    this.#wakeItems?.();
+  }
+
+  async #handle(handler: OrderHandler<T>, one: InHand<T>, call: Call): Promise<void> {
+    const hold = this.#holdOf(one);
+    hold.begin(call);
+    one.isStarted = true;
+    this.#running++;
+    try {
+      await handler(one.order, hold);
+      if (hold.decided || one.isOut || call.isOver) return;
+      // The work is done, whoever has the order by now.
+      this.#desk.counts.handled++;
+      this.#desk.finish(one);
+    } catch (error) {
+      if (!(hold.decided || call.isOver)) this.#failed(one, error);
+    } finally {
+      this.#leave(one);
+    }
+  }
+
+  #tookTooLong(one: InHand<T>, error: SluiceError): void {
+    if (!one.isDecided) this.#failed(one, error);
+    this.#leave(one);
+  }
+
+  #leave(one: InHand<T>): void {
+    if (one.isOut) return;
+    one.isOut = true;
+    this.#running--;
+    this.#desk.leave(one);
+    this.#wakeReader?.();
+    this.#settled(one);
+  }
+
+  #failed(one: InHand<T>, error: unknown): void {
+    const { order, id, deliveries } = one;
+    this.#desk.fail(one, error);
+    if (failures.hasSubscribers) failures.publish({ order, error, entry: id, deliveries });
+  }
+
+  #holdOf(one: InHand<T>): Hold {
+    const counts = this.#desk.counts;
+    let decision: 'confirmed' | 'cancelled' | undefined;
+    return new Hold(undefined, one.deliveries, 0, (confirm, _entry, _reservation, quantity) => {
+      if (quantity !== 0) {
+        throw optionError(
+          'Hold.confirm: quantity',
+          'none: an order of a stream is confirmed as a whole',
+          quantity,
+          false,
+        );
+      }
+      if (decision !== undefined) return `already-${decision}`;
+      if (this.#desk.isExpired(one)) {
+        counts.expired++;
+        return 'expired';
+      }
+      decision = confirm ? 'confirmed' : 'cancelled';
+      one.isDecided = true;
+      counts[confirm ? 'handled' : 'cancelled']++;
+      this.#desk.finish(one);
+      return decision;
+    });
+  }
+}

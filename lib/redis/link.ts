@@ -1,0 +1,47 @@
+import { isOfConnection } from './faults.js';
+import { connectMs, type RedisPort } from './port.js';
+import { within } from './within.js';
+
+/**
+ * A connection of the workers' own. A command that is not answered in time, or whose connection fails, closes the
+ * connection; the next command opens another one. So a peer that is dead without a word holds nobody up.
+ */
+export class Link {
+  readonly #port: RedisPort;
+  readonly #key: string;
+  #connection: Promise<RedisPort> | undefined;
+  #isClosed = false;
+
+  constructor(port: RedisPort, key: string) {
+    this.#port = port;
+    this.#key = key;
+  }
+
+  /** Makes a call on the connection, and waits at most `ms` milliseconds for its result. */
+  async use<T>(ms: number, call: (port: RedisPort) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw new Error('closed');
+    this.#connection ??= this.#port.duplicate(this.#key);
+    const connection = this.#connection;
+    try {
+      // The port has a limit of its own; another one that a program wrote may have none.
+      return await within(ms, call(await within(2 * connectMs, connection)));
+    } catch (error) {
+      if (isOfConnection(error)) this.#drop(connection);
+      throw error;
+    }
+  }
+
+  /** Closes the connection. Calls that wait for an answer are rejected. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#connection !== undefined) this.#drop(this.#connection);
+  }
+
+  #drop(connection: Promise<RedisPort>): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    connection.then(
+      (port) => port.close(),
+      () => {}, // it was never there
+    );
+  }
+}

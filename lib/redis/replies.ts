@@ -1,0 +1,48 @@
+import { Buffer } from 'node:buffer';
+
+/** An entry of a stream: its id, and its names and values in turn. Null: the entry has been deleted. */
+export type RawEntry = readonly [id: unknown, fields: readonly unknown[] | null];
+
+/** Returns a bulk string as text. */
+export function text(value: unknown): string {
+  return Buffer.isBuffer(value) ? value.toString() : String(value);
+}
+
+/** Returns a bulk string as bytes. */
+export function bytes(value: unknown): Buffer {
+  return Buffer.isBuffer(value) ? value : Buffer.from(String(value));
+}
+
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/**
+ * Returns the entries that XREADGROUP read from one stream. The reply has pairs of stream and entries with RESP 2; with
+ * RESP 3 it is an object or a Map (node-redis), a flat list or a Map (ioredis).
+ */
+export function entriesOf(reply: unknown): readonly RawEntry[] {
+  if (reply === null || reply === undefined) return [];
+  if (reply instanceof Map) return entries([...reply.values()][0]);
+  if (!Array.isArray(reply)) return entries(Object.values(reply)[0]);
+  return entries(Array.isArray(reply[0]) ? reply[0][1] : reply[1]);
+}
+
+function entries(value: unknown): readonly RawEntry[] {
+  return list(value).map((entry) => entryOf(entry));
+}
+
+/** Returns `value` as an entry. The names and values of an entry are a flat list, whatever the protocol. */
+export function entryOf(value: unknown): RawEntry {
+  const [id, fields] = list(value);
+  return [id, Array.isArray(fields) ? fields : null];
+}
+
+/** Returns a map of names and values: a flat list with RESP 2; an object, a Map or pairs with RESP 3. */
+export function mapOf(reply: unknown): ReadonlyMap<string, unknown> {
+  if (reply instanceof Map) return new Map([...reply].map(([name, value]) => [text(name), value]));
+  if (!Array.isArray(reply)) return new Map(Object.entries(reply ?? {}));
+  const map = new Map<string, unknown>();
+  for (let i = 0; i + 1 < reply.length; i += 2) map.set(text(reply[i]), reply[i + 1]);
+  return map;
+}

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from 'ioredis';
+import { createCluster } from 'redis';
+import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connect, disconnect } from './clients.js';
+import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
+import { endServers, noRedis, Server } from './servers.js';
+
+const slots = 16_384;
+const masters: Server[] = [];
+let admins: RedisPort[] = [];
+
+beforeAll(async () => {
+  if (noRedis) return;
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--appendonly', 'no'];
+  for (let i = 0; i < 3; i++) masters.push(await Server.start('redis-server', args));
+  admins = await Promise.all(masters.map(({ port }) => connect(port)));
+  const each = Math.ceil(slots / 3);
+  for (const [i, admin] of admins.entries()) {
+    const range = [i * each, Math.min(slots, (i + 1) * each) - 1].map(String);
+    await admin.send(['CLUSTER', 'ADDSLOTSRANGE', ...range]);
+    await admin.send(['CLUSTER', 'MEET', '127.0.0.1', String(masters[0]?.port)]);
+  }
+  await until('the cluster is up', async () => {
+    const infos = await Promise.all(admins.map((admin) => admin.send(['CLUSTER', 'INFO'])));
+    return infos.every((info) => /cluster_state:ok/.test(String(info)) && /known_nodes:3/.test(String(info)));
+  });
+});
+const opened: Array<() => void> = [];
+afterEach(() => {
+  for (const close of opened.splice(0)) close();
+});
+afterAll(async () => {
+  disconnect();
+  await endServers();
+});
+
+const cluster: Record<string, () => Promise<RedisPort>> = {
+  async redis() {
+    const rootNodes = [{ url: `redis://127.0.0.1:${masters[0]?.port}` }];
+    const client = createCluster({ rootNodes, defaults: { disableOfflineQueue: true } });
+    client.on('error', () => {});
+    await client.connect();
+    opened.push(() => client.destroy());
+    return nodeRedis(client);
+  },
+  async ioredis() {
+    const redisOptions = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
+    const options = { enableOfflineQueue: false, redisOptions };
+    const client = new Cluster([{ host: '127.0.0.1', port: masters[0]?.port }], options);
+    client.on('error', () => {});
+    await once(client, 'ready');
+    opened.push(() => client.disconnect());
+    return ioRedis(client);
+  },
+};
+
+/** Moves the slot of a key to another master, one key after the other, and returns how many keys it moved. */
+async function moveSlot(key: string): Promise<number> {
+  const slot = String(await admins[0]?.send(['CLUSTER', 'KEYSLOT', key]));
+  const ids = await Promise.all(admins.map(async (admin) => String(await admin.send(['CLUSTER', 'MYID']))));
+  const nodes = (await admins[0]?.send(['CLUSTER', 'SLOTS'])) as Array<
+    [number, number, [string, number, string]]
+  >;
+  const owner = nodes.find(([first, last]) => Number(slot) >= first && Number(slot) <= last)?.[2][2];
+  const from = ids.indexOf(String(owner));
+  const to = (from + 1) % 3;
+  const [source, target] = [admins[from], admins[to]];
+  await target?.send(['CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from] ?? '']);
+  await source?.send(['CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to] ?? '']);
+  let moved = 0;
+  for (;;) {
+    const keys = (await source?.send(['CLUSTER', 'GETKEYSINSLOT', slot, '5'])) as string[];
+    if (keys.length === 0) break;
+    await source?.send(['MIGRATE', '127.0.0.1', String(masters[to]?.port), '', '0', '5000', 'KEYS', ...keys]);
+    moved += keys.length;
+    await sleep(5); // commands that find half of their keys come meanwhile
+  }
+  for (const i of [to, from, 3 - to - from])
+    await admins[i]?.send(['CLUSTER', 'SETSLOT', slot, 'NODE', ids[to] ?? '']);
+  return moved;
+}
+
+describe.each(Object.keys(cluster))('in a cluster of three masters, with %s', (name) => {
+  it.skipIf(noRedis)('queues and workers of several streams find their masters', async () => {
+    const redis = (await cluster[name]?.()) as RedisPort;
+    const seen: string[] = [];
+    const runs = [];
+    for (let i = 0; i < 6; i++) {
+      const stream = newStream();
+      const workers = workersOf(redis, stream);
+      runs.push({ workers, run: running(workers, ({ orderId }) => seen.push(`${i} ${orderId}`)) });
+      await queueOf(redis, stream).pushMany([order(1), order(2)]);
+    }
+    for (const { workers } of runs) await untilDone(workers);
+    await Promise.all(runs.map(({ run }) => run.end()));
+    expect(seen.sort()).toEqual(Array.from({ length: 6 }, (_, i) => [`${i} 1`, `${i} 2`]).flat());
+  });
+
+  it.skipIf(noRedis)(
+    'no order is lost or stored twice while a slot moves under pushes and workers',
+    async () => {
+      const redis = (await cluster[name]?.()) as RedisPort;
+      const stream = newStream();
+      const orders = queueOf(redis, stream);
+      const workers = workersOf(redis, stream);
+      const times = new Map<number, number>();
+      const run = running(
+        workers,
+        async ({ orderId }) => {
+          await sleep(1);
+          times.set(orderId, (times.get(orderId) ?? 0) + 1);
+        },
+        { concurrency: 4 },
+      );
+      let isOver = false;
+      let pushed = 0;
+      let duplicates = 0;
+      const pushing = (async () => {
+        for (; !isOver; pushed++) {
+          const { duplicate } = await orders.push(order(pushed), { timeoutMs: 30_000 });
+          if (duplicate) duplicates++;
+        }
+      })();
+      await until('it is under way', () => times.size > 100);
+      const moved = await moveSlot(stream);
+      const sizeThen = times.size;
+      await until('it goes on', () => times.size > sizeThen + 100);
+      isOver = true;
+      await pushing;
+      await untilDone(workers, 30_000);
+      await run.end();
+      expect(moved).toBeGreaterThan(100); // the remembered ids, and the stream
+      expect(times.size).toBe(pushed);
+      expect([...times.values()].reduce((sum, n) => sum + n - 1, 0)).toBeLessThanOrEqual(4);
+      expect(duplicates).toBe(orders.stats().duplicates);
+      expect(await workers.backlog()).toMatchObject({ entries: 0, pending: 0, unread: 0 });
+    },
+  );
+});

@@ -1,0 +1,225 @@
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createCluster } from 'redis';
+import { bytes, f64, record, u32, u53, utf8 } from 'sluice';
+import {
+  type IoRedisClient,
+  ioRedis,
+  type NodeRedisClient,
+  nodeRedis,
+  type RedisPort,
+  RedisQueue,
+  RedisWorkers,
+} from 'sluice/redis';
+import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
+import { type OptionTable, whole } from '../options/option-table.js';
+
+const redis: RedisPort = { send: async () => null, duplicate: async () => redis, close: () => {} };
+const Order = record({ orderId: u53, name: utf8(8), weight: f64, digest: bytes(8), sku: u32 });
+const notTexts = [1, null, true, [], {}, Symbol('a')];
+const stream = {
+  good: ['orders', 'shop:{x1}:orders', '{a', '{a{b}', 'ü'],
+  wrong: notTexts,
+  outside: ['', 'x'.repeat(513), 'a}b', '{}', '{}x', '\ud800'],
+};
+const name = { good: ['a', 'ü'], wrong: notTexts, outside: ['', ' ', 'a b', 'a\n', 'x'.repeat(129)] };
+const port = {
+  good: [redis],
+  wrong: [null, 1, 'redis', {}, { send() {} }, { send() {}, duplicate() {}, close: 1 }],
+  outside: [],
+};
+const type = { good: [Order], wrong: [null, {}, 'Order', { bytes: 8 }], outside: [] };
+
+const tables: readonly OptionTable[] = [
+  {
+    where: 'RedisQueue',
+    call: (options) => new RedisQueue(mistyped(options)),
+    base: { redis, stream: 'orders', record: Order, id: 'orderId' },
+    required: ['redis', 'stream', 'record', 'id'],
+    unknown: ['maxlength', 'MAXLEN', 'group'],
+    options: {
+      ...{ redis: port, stream, record: type },
+      id: {
+        good: ['orderId', 'name', 'sku'],
+        wrong: notTexts,
+        outside: ['weight', 'digest', 'none', 'toString'],
+      },
+      maxLength: whole(1, 1_000_000_000),
+      rememberMs: whole(1_000, 2_592_000_000),
+      maxInFlight: whole(1, 1_000_000),
+    },
+  },
+  {
+    where: 'RedisWorkers',
+    call: (options) => new RedisWorkers(mistyped(options)),
+    base: { redis, stream: '{orders}', record: Order, group: 'cashiers' },
+    required: ['redis', 'stream', 'record', 'group'],
+    unknown: ['groups', 'noAck', 'concurrency'],
+    options: {
+      redis: port,
+      stream: { ...stream, good: ['{orders}', 'orders'] },
+      record: type,
+      group: name,
+      consumer: name,
+      pool: {
+        good: [1, 64, { min: 1, max: 64 }, { min: 3, max: 3 }],
+        wrong: ['1', true, null, [], [1]],
+        outside: [0, 65, 1.5, Number.NaN],
+      },
+      count: whole(1, 100),
+      blockMs: whole(10, 15_000),
+      claimIdleMs: whole(100, 3_600_000, [100, 3_600_000]),
+      patrolMs: whole(10, 60_000),
+      maxDeliveries: whole(1, 1_000),
+      backoff: {
+        good: [{}, { baseMs: 1, factor: 1, maxMs: 1, jitter: 0 }],
+        wrong: [1, 'a', []],
+        outside: [],
+      },
+      deadLetters: {
+        good: ['{orders}:buried', 'a{orders}'],
+        wrong: notTexts,
+        outside: ['', 'dead', '{other}:dead', '{orders}'],
+      },
+      maxDeadLetters: whole(1, 1_000_000_000),
+    },
+  },
+];
+
+describe.each(tables)('$where', ({ where, call, base, options, required = [], unknown }) => {
+  it('takes what is good', () => {
+    for (const [option, { good }] of Object.entries(options)) {
+      for (const value of good) expect(() => call({ ...base, [option]: value }), option).not.toThrow();
+    }
+  });
+
+  it('refuses what is not, with an error that names the option', () => {
+    for (const [option, { wrong, outside }] of Object.entries(options)) {
+      for (const value of wrong)
+        expect(caught(() => call({ ...base, [option]: value }))).toBe(`TypeError ${where}: ${option}`);
+      for (const value of outside)
+        expect(
+          caught(() => call({ ...base, [option]: value })),
+          String(value),
+        ).toBe(`RangeError ${where}: ${option}`);
+    }
+    for (const option of required)
+      expect(caught(() => call({ ...base, [option]: undefined }))).toContain(option);
+    for (const option of unknown) {
+      expect(caught(() => call({ ...base, [option]: 1 }))).toBe(
+        `TypeError ${where}: unknown option "${option}"`,
+      );
+    }
+  });
+});
+
+it('RedisWorkers refuses parts of options', () => {
+  const make = (options: object) => () =>
+    new RedisWorkers(mistyped({ redis, stream: 'o', record: Order, group: 'g', ...options }));
+  expect(caught(make({ pool: { min: 2, max: 1 } }))).toBe('RangeError RedisWorkers: pool: max');
+  expect(caught(make({ pool: { max: 1 } }))).toBe('TypeError RedisWorkers: pool: min');
+  expect(caught(make({ pool: { min: 1, max: 65 } }))).toBe('RangeError RedisWorkers: pool: max');
+  expect(caught(make({ backoff: { baseMs: 0 } }))).toBe('RangeError RedisWorkers: backoff: baseMs');
+  expect(caught(make({ backoff: { jitter: 1.1 } }))).toBe('RangeError RedisWorkers: backoff: jitter');
+  // An order that is read at the end of a wait must be renewed in time.
+  expect(caught(make({ claimIdleMs: 1_000, blockMs: 501 }))).toBe('RangeError RedisWorkers: blockMs');
+  expect(make({ claimIdleMs: 1_000, blockMs: 500 })).not.toThrow();
+});
+
+it('push and run refuse bad arguments', async () => {
+  const orders = new RedisQueue({ redis, stream: 'o', record: Order, id: 'orderId' });
+  const order = { orderId: 1, name: '', weight: 0, digest: new Uint8Array(), sku: 1 };
+  await expect(orders.push(order, mistyped({ timeoutMs: 0 }))).rejects.toThrow('RedisQueue.push: timeoutMs');
+  await expect(orders.push(order, mistyped({ ttl: 1 }))).rejects.toThrow('unknown option "ttl"');
+  await expect(orders.pushMany(mistyped('list'))).rejects.toThrow('RedisQueue.pushMany: orders');
+  await expect(orders.audit(mistyped({ maxEntries: 0 }))).rejects.toThrow('RedisQueue.audit: maxEntries');
+  const workers = new RedisWorkers({ redis, stream: 'o', record: Order, group: 'g' });
+  await expect(workers.run(mistyped(1))).rejects.toThrow('RedisWorkers.run: handler');
+  await expect(workers.run(() => {}, mistyped({ concurrency: 0 }))).rejects.toThrow(
+    'RedisWorkers.run: concurrency',
+  );
+  await expect(workers.run(() => {}, mistyped({ graceMs: -1 }))).rejects.toThrow('RedisWorkers.run: graceMs');
+  expect(workers.stats().isRunning).toBe(false);
+});
+
+describe('nodeRedis', () => {
+  const of = (client: NodeRedisClient) => caught(() => nodeRedis(client));
+
+  it('takes a client and a cluster that do not queue while offline', () => {
+    expect(nodeRedis(createClient({ disableOfflineQueue: true }))).toBeDefined();
+    const rootNodes = [{ url: 'redis://127.0.0.1:1' }];
+    expect(nodeRedis(createCluster({ rootNodes, defaults: { disableOfflineQueue: true } }))).toBeDefined();
+  });
+
+  it('names the option of the client that is not safe', () => {
+    expect(of(createClient())).toBe('TypeError nodeRedis: option disableOfflineQueue of the client');
+    expect(of(createClient({ disableOfflineQueue: true, keyPrefix: 'a:' }))).toBe(
+      'TypeError nodeRedis: option keyPrefix of the client',
+    );
+    const rootNodes = [{ url: 'redis://127.0.0.1:1' }];
+    expect(of(createCluster({ rootNodes }))).toBe(
+      'TypeError nodeRedis: option defaults: disableOfflineQueue of the client',
+    );
+    expect(of(mistyped({}))).toBe('TypeError nodeRedis: client');
+    expect(of(mistyped(undefined))).toBe('TypeError nodeRedis: client');
+    expect(of(mistyped(new Redis({ lazyConnect: true })))).toBe('TypeError nodeRedis: client');
+  });
+});
+
+describe('ioRedis', () => {
+  const safe = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
+  const of = (client: IoRedisClient) => caught(() => ioRedis(client));
+  const redisOf = (options: object) => of(new Redis({ lazyConnect: true, ...safe, ...options }));
+  const clusterOf = (options: object) => {
+    const { enableOfflineQueue, ...redisOptions } = safe;
+    return of(new Cluster([], { lazyConnect: true, enableOfflineQueue, redisOptions, ...options }));
+  };
+
+  it('takes a client and a cluster with safe options', () => {
+    expect(redisOf({})).toBe('nothing');
+    expect(clusterOf({})).toBe('nothing');
+  });
+
+  it.each([
+    ['enableOfflineQueue', { enableOfflineQueue: true }],
+    ['autoResendUnfulfilledCommands', { autoResendUnfulfilledCommands: true }],
+    ['maxRetriesPerRequest', { maxRetriesPerRequest: null }],
+    ['maxRetriesPerRequest', { maxRetriesPerRequest: 20 }],
+    ['enableAutoPipelining', { enableAutoPipelining: true }],
+    ['keyPrefix', { keyPrefix: 'a:' }],
+  ])('names the option of the client that is not safe: %s', (name, options) => {
+    expect(redisOf(options)).toBe(`TypeError ioRedis: option ${name} of the client`);
+  });
+
+  it('names the option of a cluster that is not safe', () => {
+    expect(clusterOf({ enableOfflineQueue: true })).toBe(
+      'TypeError ioRedis: option enableOfflineQueue of the client',
+    );
+    const redisOptions = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 1 };
+    expect(clusterOf({ redisOptions })).toBe(
+      'TypeError ioRedis: option redisOptions: maxRetriesPerRequest of the client',
+    );
+    expect(clusterOf({ redisOptions: {} })).toBe(
+      'TypeError ioRedis: option redisOptions: autoResendUnfulfilledCommands of the client',
+    );
+    expect(clusterOf({ enableAutoPipelining: true })).toBe(
+      'TypeError ioRedis: option enableAutoPipelining of the client',
+    );
+    expect(of(mistyped({}))).toBe('TypeError ioRedis: client');
+    expect(of(mistyped(null))).toBe('TypeError ioRedis: client');
+  });
+});
+
+/** Returns the type of the error that `call` throws, and its message up to what was expected. */
+function caught(call: () => unknown): string {
+  try {
+    call();
+    return 'nothing';
+  } catch (error) {
+    if (!(error instanceof Error)) return String(error);
+    expect(error).toMatchObject({ code: 'ERR_SLUICE_OPTION' });
+    const type =
+      error instanceof RangeError ? 'RangeError' : error instanceof TypeError ? 'TypeError' : error.name;
+    return `${type} ${error.message.replace(/: expected .*/s, '')}`;
+  }
+}
