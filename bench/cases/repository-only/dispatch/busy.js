@@ -1,0 +1,2 @@
+/** Keeps a processor busy until the thread is terminated. */
+for (;;);
