@@ -122,6 +122,18 @@ describe('a crew', () => {
     expect(crew.stats().workers.map(({ state }) => state)).toEqual(['ended', 'ended']);
   });
 
+  it('fails when the stock is disposed of and a worker ends', async () => {
+    const shop = new Shop();
+    const crew = shop.dispatch({ workers: 1 });
+    await crew.ready;
+    shop.admit([work(1, { act: 'hang' })]);
+    await until(() => begun(shop) === 1);
+    shop.stock[Symbol.dispose]();
+    crew.replace(0);
+    await expect(crew.done).rejects.toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
+    expect((await crew.close()).unfinished).toMatchObject([{ order: { id: 1 }, deliveries: 1 }]);
+  });
+
   it('fails when another one consumes its source, and that one goes on', async () => {
     const shop = new Shop();
     const first = shop.dispatch();

@@ -66,6 +66,19 @@ describe('a worker that ends', () => {
     shop.expectSettled(7);
   });
 
+  it('is none whose handlers wait for nothing but a promise', async () => {
+    const shop = new Shop();
+    shop.admit([
+      work(1, { act: 'hang' }),
+      ...others(30).map((order) => ({ ...order, act: 'sleep' as const })),
+    ]);
+    const crew = shop.dispatch({ workers: 2 });
+    await until(() => crew.stats().handled >= 25); // the last of the others may be behind the order that hangs
+    expect(crew.stats()).toMatchObject({ deaths: 0, failures: 0 });
+    await crew.close({ timeoutMs: 0 });
+    expect(shop.deliveriesOf(1)).toEqual([1]);
+  });
+
   it.each(['gate', 'queue'] as const)(
     'after its handler had decided the order does not bring it back: of a %s',
     async (of) => {

@@ -114,7 +114,21 @@ describe('a crew over a gate', () => {
     const crew = await shop.handleAll({ workers: 1, handlerTimeoutMs: 100 });
     expect(shop.deliveriesOf(1)).toEqual([1, 2]);
     expect(crew.stats()).toMatchObject({ handled: 2, failures: 1, deaths: 0 });
+    expect(shop.entries.filter(({ event }) => event === 'late').map(({ id }) => id)).toEqual([0]);
     shop.expectSettled(2);
+  });
+
+  it.each(['gate', 'queue'] as const)('gives its handlers holds that decide once: of a %s', async (of) => {
+    const shop = new Shop();
+    const orders = [work(1, { act: 'twice' }), work(2)];
+    if (of === 'gate') shop.admit([...orders, work(3, { act: 'part', quantity: 5 })]);
+    else for (const order of orders) shop.queue.tryPush(order);
+    const crew = of === 'gate' ? shop.dispatch() : shop.dispatchQueue();
+    shop.queue.close();
+    await crew.done;
+    expect(shop.dead).toEqual([]);
+    expect(crew.stats()).toMatchObject({ handled: of === 'gate' ? 3 : 2, failures: 0 });
+    if (of === 'gate') shop.expectSettled(2); // of order 3 one unit is sold, and four are on sale again
   });
 });
 
@@ -132,7 +146,7 @@ describe('a crew over a queue', () => {
   });
 });
 
-describe('many orders', () => {
+describe('many orders', { timeout: 180_000 }, () => {
   it('100,000 of them are handled exactly once by four workers, and the books add up', async () => {
     const shop = new Shop();
     const crew = shop.dispatch({ workers: 4, concurrency: 8, by: ({ key }) => key });

@@ -16,6 +16,8 @@ export const Work = record({
     'hang',
     'decide-and-exit',
     'cancel',
+    'part',
+    'twice',
     'sleep',
   ),
   /** How often it does so; afterwards its handler returns. */
@@ -27,7 +29,8 @@ export const Entry = record({
   id: u53,
   key: u53,
   deliveries: u32,
-  event: oneOf('begin', 'end', 'setup', 'teardown'),
+  /** 'late': a handler whose time was over has called confirm(); `id` is then 0 if that was refused. */
+  event: oneOf('begin', 'end', 'setup', 'teardown', 'late'),
   thread: u32,
 });
 

@@ -1,6 +1,6 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { Queue } from 'sluice';
+import { Queue, SluiceError } from 'sluice';
 import { Entry } from '../work.js';
 
 /** @type {import('sluice').Queue<import('../work.js').Entry>} */
@@ -56,11 +56,32 @@ const acts = {
     for (;;);
   },
   hang: (hold) =>
-    new Promise((_, reject) => hold.signal.addEventListener('abort', () => reject(hold.signal.reason))),
+    new Promise((_, reject) =>
+      hold.signal.addEventListener('abort', () => {
+        reject(hold.signal.reason);
+        setImmediate(confirmsTooLate, hold);
+      }),
+    ),
   'decide-and-exit': (hold) => {
     hold.confirm();
     process.exit(4);
   },
   cancel: (hold) => hold.cancel(),
+  part: (hold) => mustBe([hold.confirm({ quantity: 1 }), hold.confirm()], ['confirmed', 'already-confirmed']),
+  twice: (hold) => mustBe([hold.cancel(), hold.confirm()], ['cancelled', 'already-cancelled']),
   sleep: () => sleep(50),
 };
+
+/** @param {unknown[]} answers @param {string[]} expected */
+function mustBe(answers, expected) {
+  if (answers.join() !== expected.join()) throw new Error(`${answers} in place of ${expected}`);
+}
+
+/** @param {import('sluice').Hold} hold of an attempt that has failed: the order may be another handler's by now */
+function confirmsTooLate(hold) {
+  try {
+    write('late', hold.confirm() === 'confirmed' ? 1 : 2, 0, 0);
+  } catch (error) {
+    write('late', error instanceof SluiceError && error.code === 'ERR_SLUICE_CONSUMER' ? 0 : 3, 0, 0);
+  }
+}
