@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { pathToFileURL, URL } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 import { burier, type DeadLetter, type DeadLetters } from './dead-letters.js';

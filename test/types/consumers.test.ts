@@ -27,13 +27,13 @@ interface Project {
 const projects: Readonly<Record<string, Project>> = {
   'without a framework': {
     installed: {},
-    files: ['alone.mts', 'node.mts', 'fetch.mts', 'required.cts'],
+    files: ['alone.mts', 'dispatch.mts', 'node.mts', 'fetch.mts', 'required.cts'],
     module: 'nodenext',
     skipLibCheck: false,
   },
   'for a bundler': {
     installed: {},
-    files: ['alone.mts', 'node.mts', 'fetch.mts'],
+    files: ['alone.mts', 'dispatch.mts', 'node.mts', 'fetch.mts'],
     module: 'esnext',
     skipLibCheck: true,
   },
