@@ -112,7 +112,7 @@ const testLinesMax = 400;
  * @type {Record<string, { lines: number, why: string }>}
  */
 const longer = {
-  'lib/binding/contract.ts': { lines: 503, why: 'generated: one line for each number and name' },
+  'lib/binding/contract.ts': { lines: 520, why: 'generated: one line for each number and name' },
   'lib/queue/producer.ts': { lines: 359, why: 'the one class has every way to push' },
 };
 
