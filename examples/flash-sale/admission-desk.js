@@ -20,7 +20,7 @@ const FAILURES_KEPT = 10;
 /** Passes the text of an order through the gate, returns the answer, and writes down each admitted order. */
 export class AdmissionDesk {
   /** @type {import('./sale.js').Sale['gate']} */
-  #gate;
+  gate;
 
   /** @type {AdmittedOrder[]} every order admitted, once, in the order of admission */
   admitted = [];
@@ -30,31 +30,47 @@ export class AdmissionDesk {
 
   /** @param {import('./sale.js').Sale['gate']} gate */
   constructor(gate) {
-    this.#gate = gate;
+    this.gate = gate;
   }
 
   /**
    * @param {string} text
-   * @returns {import('./answers.js').Answer}
+   * @returns {import('./answers.js').Answer | Promise<import('./answers.js').Answer>}
    */
   answer(text) {
     try {
       const order = parseOrder(text);
-      return answerToAdmission(this.#admit(order));
+      return this.noted(order, this.gate.admit(recordOf(order)));
     } catch (error) {
-      if (error instanceof BadOrder) return answerToBadOrder(error.field, error.message);
-      if (this.failures.length < FAILURES_KEPT) this.failures.push(error);
-      return BROKEN;
+      return this.failed(error);
     }
   }
 
-  /** @param {import('./order-schema.js').OrderRequest} order */
-  #admit({ id, user, sku, quantity }) {
-    const admission = this.#gate.admit({ orderId: id, user, sku, quantity, admittedAt: monotonicMs() });
+  /**
+   * Writes an order that was admitted into the book. Returns the answer to its client.
+   * @param {import('./order-schema.js').OrderRequest} order
+   * @param {import('./answers.js').Admission} admission
+   */
+  noted({ id, sku, quantity }, admission) {
     if (admission.outcome === 'admitted' && !admission.duplicate) {
       const reservation = String(admission.reservation);
       this.admitted.push({ reservation, id, user, sku, quantity, admittedBy: monotonicMs() });
     }
-    return admission;
+    return answerToAdmission(admission);
   }
+
+  /**
+   * Returns the answer to the client whose order was bad, or with whose order the gate failed.
+   * @param {unknown} error
+   */
+  failed(error) {
+    if (error instanceof BadOrder) return answerToBadOrder(error.field, error.message);
+    if (this.failures.length < FAILURES_KEPT) this.failures.push(error);
+    return BROKEN;
+  }
+}
+
+/** @param {import('./order-schema.js').OrderRequest} order */
+export function recordOf({ id, user, sku, quantity }) {
+  return { orderId: id, user, sku, quantity, admittedAt: monotonicMs() };
 }

@@ -11,11 +11,13 @@ import { parseArgs } from 'node:util';
  * @property {boolean} json
  * @property {boolean} serve
  * @property {boolean} load   whether to send the built-in load
+ * @property {string | undefined} overflow the file that keeps orders beyond the queue
  * @property {boolean} help
  */
 
 /** An error in the command line; the message names the argument. */
 export class BadArgument extends Error {
+  /** @override */
   name = 'BadArgument';
 }
 
@@ -45,6 +47,8 @@ Options
                      (through npm: npm start --silent -- --json)
   --serve            keep the server up for your own client until SIGINT or SIGTERM; sends no load of
                      its own unless --requests is given
+  --overflow <file>  keep orders for which the queue has no room in this file, a SQLite file (Node.js
+                     20: an LMDB file, with the package lmdb), and handle them when it has
   --help             print this
 
 Exit code 0: nothing was oversold, every admitted order was resolved exactly once and in the order of
@@ -70,6 +74,7 @@ export function parseOptions(args) {
     connections: integer('connections', given.connections),
     json: given.json ?? false,
     serve: given.serve ?? false,
+    overflow: given.overflow,
     load: given.serve !== true || given.requests !== undefined,
     help: given.help ?? false,
   };
@@ -90,6 +95,7 @@ function parse(args) {
         chaos: { type: 'boolean' },
         json: { type: 'boolean' },
         serve: { type: 'boolean' },
+        overflow: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }).values;

@@ -61,7 +61,7 @@ export function render(report) {
       ]),
     ),
     '',
-    `  queue   at most ${whole(queue.peakDepth)} of ${whole(queue.capacity)} orders`,
+    `  queue   at most ${whole(queue.peakDepth)} of ${whole(queue.capacity)} orders${stored(queue.stored)}`,
     `  memory  at most ${mebibytes(report.rssPeakBytes)} MiB RSS`,
     ...(load ? [`  load    ${whole(load.connections)} connections from ${whole(load.threads)} threads`] : []),
     '',
@@ -140,4 +140,9 @@ function whole(figure) {
 /** @param {number} bytes */
 function mebibytes(bytes) {
   return Math.round(bytes / 1_048_576);
+}
+
+/** @param {number | null} orders */
+function stored(orders) {
+  return orders === null ? '' : `, and ${whole(orders)} through the store`;
 }

@@ -17,7 +17,7 @@ import { allHold } from './verdicts.js';
  * @property {import('./load-threads.js').Findings | undefined} findings  undefined without built-in load
  * @property {import('./verdicts.js').Books} books
  * @property {import('./verdicts.js').Verdicts} verdicts
- * @property {{ capacity: number, highWater: number }} queue
+ * @property {{ capacity: number, highWater: number, stored: number | null }} queue  stored: null without overflow
  * @property {number} rssPeakBytes
  * @property {string[]} problems that are not a verdict, but make the run worthless
  */
@@ -55,7 +55,7 @@ export function buildReport({ options, findings, books, verdicts, problems, ...r
       Float64Array.from(handled, (order) => order.decidedAt - order.admittedAt),
     ),
     items: CATALOGUE.map(({ sku, name, quantity }) => itemLine(sku, name, quantity, handled)),
-    queue: { capacity: rest.queue.capacity, peakDepth: rest.queue.highWater },
+    queue: { capacity: rest.queue.capacity, peakDepth: rest.queue.highWater, stored: rest.queue.stored },
     rssPeakBytes: rest.rssPeakBytes,
   };
 }

@@ -3,6 +3,7 @@ import { AdmissionDesk } from './admission-desk.js';
 import { collectBooks, findProblems } from './books.js';
 import { CashierCrew } from './crew.js';
 import { Interruption } from './interruption.js';
+import { DurableDesk, openOverflow } from './overflow.js';
 import { buildReport } from './report.js';
 import { openSale } from './sale.js';
 import { OrderServer } from './server.js';
@@ -25,11 +26,12 @@ const BYTES_PER_KIBIBYTE = 1_024;
 export async function runSale(options) {
   const interruption = new Interruption();
   const sale = openSale(options);
-  const desk = new AdmissionDesk(sale.gate);
+  const desk = new (sale.overflow === undefined ? AdmissionDesk : DurableDesk)(sale.gate);
   const server = new OrderServer((text) => desk.answer(text));
   const cashier = openTill(sale, options);
   try {
     await cashier.ready;
+    if (sale.overflow !== undefined) await openOverflow(sale.overflow);
     const url = await server.listen();
     const startedAt = performance.now();
     const failure = endOf(cashier);
@@ -44,6 +46,9 @@ export async function runSale(options) {
     }).finally(() => server.close());
     const elapsedMs = performance.now() - startedAt;
 
+    if (sale.overflow !== undefined) {
+      await within(LAST_ORDERS_MS, sale.overflow.emptied(), 'the stored orders were not handled');
+    }
     sale.queue.close();
     const cashierBooks = await within(LAST_ORDERS_MS, cashier.result, 'the cashier did not finish');
     const books = collectBooks({ sale, desk, cashierBooks, findings, options });
@@ -55,14 +60,18 @@ export async function runSale(options) {
       findings,
       books,
       verdicts: judge(books),
-      queue: { capacity: sale.queue.capacity, highWater: sale.queue.stats().highWater },
+      queue: {
+        capacity: sale.queue.capacity,
+        highWater: sale.queue.stats().highWater,
+        stored: sale.overflow?.stats().appended ?? null,
+      },
       rssPeakBytes: process.resourceUsage().maxRSS * BYTES_PER_KIBIBYTE,
       problems: findProblems({ server, desk, findings, options }),
     });
   } finally {
     interruption.forget();
     await cashier.terminate();
-    sale.dispose();
+    await sale.dispose();
   }
 }
 

@@ -2,6 +2,7 @@
 import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { CATALOGUE } from './catalogue.js';
 import { Order } from './order-schema.js';
+import { overflowAt } from './overflow.js';
 
 /** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
 const QUEUE_CAPACITY = 32;
@@ -24,10 +25,11 @@ const TABLE_SIZE_MAX = 1_000_000;
 
 /**
  * Creates everything that the threads share: the queue, the limiter, the stock, and the gate in front of them.
- * @param {{ requests: number, users: number }} expected
+ * @param {{ requests: number, users: number, overflow?: string | undefined }} expected
  */
-export function openSale({ requests, users }) {
-  const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY });
+export function openSale({ requests, users, overflow: path }) {
+  const overflow = path === undefined ? undefined : overflowAt(path);
+  const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY, ...(overflow && { overflow }) });
   const limiter = Limiter.create({
     tokenBucket: { ratePerSecond: 250, burst: 150 },
     slidingWindow: { limit: 300, windowMs: 1_000, buckets: 20 },
@@ -49,8 +51,10 @@ export function openSale({ requests, users }) {
     queue,
     stock,
     gate,
-    dispose() {
+    overflow,
+    async dispose() {
       for (const part of [gate, stock, limiter, queue]) part[Symbol.dispose]();
+      await overflow?.close();
     },
   };
 }

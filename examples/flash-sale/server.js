@@ -30,18 +30,23 @@ const LIMITS = {
   headerBytes: 4_096,
 };
 
+/**
+ * @typedef {import('./answers.js').Answer} Answer
+ * @typedef {(text: string) => Answer | Promise<Answer>} Decide
+ */
+
 /** Serves POST /orders on 127.0.0.1, in front of an admission desk. */
 export class OrderServer {
   byStatus = new Tally();
   byOutcome = new Tally();
   answered = 0;
 
-  /** @type {(text: string) => import('./answers.js').Answer} */
+  /** @type {Decide} */
   #decide;
   #http;
 
   /**
-   * @param {(text: string) => import('./answers.js').Answer} decide
+   * @param {Decide} decide
    * @param {Partial<typeof LIMITS>} [limits]
    */
   constructor(decide, limits = {}) {
@@ -96,7 +101,9 @@ export class OrderServer {
     });
     request.on('end', () => {
       if (response.headersSent) return;
-      this.#send(response, this.#answer(request, bytes, chunks));
+      const answer = this.#answer(request, bytes, chunks);
+      if (answer instanceof Promise) answer.then((later) => this.#send(response, later));
+      else this.#send(response, answer);
     });
   }
 

@@ -259,6 +259,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
 
   /** Moves the lane's durable records to the ring, in their order, as room appears. */
   async #pumpAll(lane: number, state: Lane): Promise<void> {
+    await Promise.resolve(); // the entries that have become durable together are taken together
     while (state.readable > 0 && !this.#ending.signal.aborted) {
       try {
         if (state.inHand.length === 0) await this.#take(lane, state);

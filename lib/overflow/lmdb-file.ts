@@ -224,6 +224,9 @@ function completed(path: string): string | undefined {
   try {
     const { size } = fstatSync(file);
     const needed = neededBytes(file);
+    if (needed === 0 && size > 0) {
+      throw storeError('ERR_SLUICE_STORE_DAMAGED', path, 'no LMDB file, or its beginning is damaged');
+    }
     if (size >= needed) return undefined;
     ftruncateSync(file, needed);
     return `its file was cut off: ${size} of ${needed} bytes are left`;

@@ -5,20 +5,19 @@ import { entriesMax, type OpenStore } from './store.js';
 const lookMs = 5;
 const retryMs = 250;
 
-/** Entries of one lane that are in the ring, or have left it. */
+/** An entry that is in the ring, or has left it. */
 interface Handed {
-  readonly ids: readonly number[];
-  /** They have left the ring once this many records have left the lane. */
+  readonly id: number;
+  /** It has left the ring once this many records have left its lane. */
   readonly claimed: number;
   /** Of an order that came through a gate with a stock. */
   readonly reservation: bigint | undefined;
 }
 
-/** Handlers that were given their records in one span of time, which ends when `gone` is set. */
-interface Span {
-  running: number;
-  /** How many records had left each lane when the span ended. */
-  gone: readonly number[] | undefined;
+/** A handler that runs. */
+interface Running {
+  /** How many records had left each lane before it was given its own. */
+  readonly gone: readonly number[];
 }
 
 /** What Settling asks. */
@@ -42,52 +41,51 @@ export class Settling {
   #store: OpenStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #removing: Promise<void> | undefined;
-  #span: Span = { running: 0, gone: undefined };
-  /** An earlier span, some of whose handlers may still run. */
-  #earlier: Span | undefined;
-  /** How many records of each lane have left it, and no handler has any more. */
-  #handled: readonly number[];
+  /** The handlers that run, in the order in which they were given their records. */
+  readonly #running = new Set<Running>();
 
   constructor(lanes: number, asked: Settles) {
     this.#asked = asked;
     this.#lanes = Array.from({ length: lanes }, () => []);
     this.#removable = Array.from({ length: lanes }, () => []);
-    this.#handled = this.#lanes.map(() => 0);
   }
 
   begin(store: OpenStore): void {
     this.#store = store;
   }
 
-  /** Notes entries that were pushed to the ring just now: `claimed` records of the lane have been claimed by then. */
+  /**
+   * Notes entries that were pushed to the ring just now, one after another: `claimed` records of the lane have been
+   * claimed by then, these included.
+   */
   handed(lane: number, ids: readonly number[], claimed: number, reservation: bigint | undefined): void {
-    this.#lanes[lane]?.push({ ids, claimed, reservation });
+    for (const [i, id] of ids.entries()) {
+      this.#lanes[lane]?.push({ id, claimed: claimed - (ids.length - 1 - i), reservation });
+    }
     this.#lookIn(lookMs);
   }
 
-  /** Notes entries that nobody has to consume any more. */
+  /** Notes entries that are to be removed, and were not pushed. */
   remove(lane: number, ids: readonly number[]): void {
     this.#removable[lane]?.push(...ids);
     this.#lookIn(lookMs);
   }
 
-  /** Called when a handler is given records. The returned function is called when it has ended. */
+  /** Called just before records are taken for a handler. The returned function is called when it has ended. */
   handing(): () => void {
-    const span = this.#span;
-    span.running++;
-    return () => {
-      span.running--;
-    };
+    const running = { gone: this.#lanes.map((_, lane) => this.#asked.gone(lane)) };
+    this.#running.add(running);
+    return () => this.#running.delete(running);
   }
 
   /** Looks for what can be removed, and begins to remove it. */
   look(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#advance();
+    const [oldest] = this.#running;
     for (const [lane, handed] of this.#lanes.entries()) {
-      const handled = this.#handled[lane] as number;
       const gone = this.#asked.gone(lane);
+      const handled = oldest?.gone[lane] ?? gone;
       let settled = 0;
       for (const { claimed, reservation } of handed) {
         const isOver =
@@ -97,7 +95,7 @@ export class Settling {
         if (!isOver) break;
         settled++;
       }
-      for (const { ids } of handed.splice(0, settled)) this.#removable[lane]?.push(...ids);
+      for (const { id } of handed.splice(0, settled)) this.#removable[lane]?.push(id);
     }
     if (this.#removing === undefined && this.#removable.some(({ length }) => length > 0)) {
       this.#removing = this.#removeAll();
@@ -110,23 +108,6 @@ export class Settling {
     this.look();
     await this.#removing;
     clearTimeout(this.#timer);
-  }
-
-  /** Finds out how many records of each lane are handled. */
-  #advance(): void {
-    const gone = this.#lanes.map((_, lane) => this.#asked.gone(lane));
-    if (this.#earlier?.running === 0) {
-      this.#handled = this.#earlier.gone ?? this.#handled;
-      this.#earlier = undefined;
-    }
-    if (this.#earlier !== undefined) return;
-    if (this.#span.running === 0) {
-      this.#handled = gone;
-    } else {
-      this.#span.gone = gone;
-      this.#earlier = this.#span;
-      this.#span = { running: 0, gone: undefined };
-    }
   }
 
   #lookIn(ms: number): void {

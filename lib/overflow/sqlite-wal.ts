@@ -50,7 +50,10 @@ export function damageOfLog(path: string): string | undefined {
     const at = headerBytes + frame * frameBytes;
     if (isOfThisLog(at) && log.getUint32(at + frameAt.pagesAfterCommit) !== 0) commits++;
   }
-  return commits === 0 ? undefined : `its write-ahead log is damaged before ${commits} transactions`;
+  if (commits > 0) return `its write-ahead log is damaged before ${commits} transactions`;
+  // It may have been cut off; or the process was killed while it wrote a transaction, which was not durable yet.
+  const left = (log.byteLength - headerBytes) % frameBytes;
+  return left === 0 ? undefined : 'its write-ahead log ends within a page: a transaction may be missing';
 }
 
 function matches(log: DataView, at: number, [first, second]: readonly [number, number]): boolean {

@@ -68,7 +68,7 @@ export interface OverflowLayer<T> {
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void>;
   /** Resolves when the lane has no records in the layer. */
   emptied(lane: number, signal: AbortSignal | undefined): Promise<void>;
-  /** Called when a handler is given records of the queue. The returned function is called when it has ended. */
+  /** Called just before records are taken for a handler. The returned function is called when it has ended. */
   handing(): () => void;
   /** Called once, by the gate over the queue that was made in this thread. */
   join(gate: LayeredGate<T>): void;
@@ -83,8 +83,7 @@ export abstract class OverflowPlan<T> {
 }
 
 /**
- * Returns `take` and `handle` such that the layer, if there is one, knows which batches are being handled: from the
- * moment at which they are taken.
+ * Returns `take` and `handle` such that the layer, if there is one, knows which batches are being handled.
  */
 export function handedBy<Batch extends { readonly length: number }, Context>(
   layer: Pick<OverflowLayer<never>, 'handing'> | undefined,
@@ -95,9 +94,15 @@ export function handedBy<Batch extends { readonly length: number }, Context>(
   const handed = new Map<Batch, () => void>();
   return {
     take: () => {
-      const batch = take();
-      if (batch.length > 0) handed.set(batch, layer.handing());
-      return batch;
+      const ended = layer.handing();
+      let batch: Batch | undefined;
+      try {
+        batch = take();
+        return batch;
+      } finally {
+        if (batch !== undefined && batch.length > 0) handed.set(batch, ended);
+        else ended();
+      }
     },
     handle: async (batch, context) => {
       try {
