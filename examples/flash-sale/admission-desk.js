@@ -51,7 +51,7 @@ export class AdmissionDesk {
    * @param {import('./order-schema.js').OrderRequest} order
    * @param {import('./answers.js').Admission} admission
    */
-  noted({ id, sku, quantity }, admission) {
+  noted({ id, user, sku, quantity }, admission) {
     if (admission.outcome === 'admitted' && !admission.duplicate) {
       const reservation = String(admission.reservation);
       this.admitted.push({ reservation, id, user, sku, quantity, admittedBy: monotonicMs() });
