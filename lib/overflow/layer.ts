@@ -18,6 +18,8 @@ const failures = channel('sluice:overflow:failed');
 /** Publishes each stored order that its gate refuses after a restart: `{ store, order, outcome }`. */
 const refusals = channel('sluice:overflow:refused');
 
+/** Each push of this number looks at the lane's wait: the look costs as much as the push. */
+const looksEvery = 16;
 /** How many entries are taken from the store at once. */
 const takenAtOnce = 256;
 /** How many records are pushed to the ring at once, and removed together. */
@@ -35,6 +37,7 @@ export interface Settings<T> {
 
 interface Lane {
   readonly rate: DrainRate;
+  pushes: number;
   /** Records that are on the way to the store, or in it and not in the ring yet. */
   behind: number;
   /** Those of them that are durable. */
@@ -82,6 +85,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     this.holding = queue.lanes;
     this.#lanes = Array.from({ length: queue.lanes }, () => ({
       rate: new DrainRate(),
+      pushes: 0,
       behind: 0,
       readable: 0,
       taken: 0,
@@ -120,10 +124,11 @@ export class SpillLayer<T> implements OverflowLayer<T> {
 
   wants(lane: number): boolean {
     if (this.holding > 0 && this.holds(lane)) return true;
+    const state = this.#lanes[lane] as Lane;
+    if (++state.pushes % looksEvery !== 0) return false;
     const gone = this.#queue.gone(lane);
     const depth = this.#queue.claimed(lane) - gone;
-    const { rate } = this.#lanes[lane] as Lane;
-    return rate.expectedWaitMs(performance.now(), gone, depth) > this.#settings.expectedWaitMs;
+    return state.rate.expectedWaitMs(performance.now(), gone, depth) > this.#settings.expectedWaitMs;
   }
 
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void> {

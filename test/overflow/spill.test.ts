@@ -84,7 +84,7 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     for (const id of upTo(3)) {
       expect(queue.tryPop()?.id).toBe(id);
       await sleep(10);
-      await queue.push(row(200 + id));
+      for (let i = 0; i < 16; i++) await queue.push(row(200 + id)); // every 16th looks at the wait
     }
     expect(store.appends.length).toBeGreaterThan(0);
     expect(queue.depth).toBeLessThan(1_000);

@@ -1,0 +1,83 @@
+/** Measures a queue that spills: while it does, and while it never has to. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Queue, record, u32, u53 } from 'sluice';
+import { spill } from 'sluice/overflow';
+
+const Order = record({ id: u53, user: u53, sku: u32, quantity: u32 });
+const order = { id: 1, user: 2, sku: 3, quantity: 4 };
+const inFlight = 1_024;
+const rounds = 512;
+
+/**
+ * Pushes orders that nobody consumes, so that all but the first few go to the store.
+ * @param {(path: string) => import('sluice/overflow').Store} make
+ * @param {number} orders
+ * @returns {Promise<{ perSecond: number, p99: number }>} durable orders a second, and the loop's p99 in nanoseconds
+ */
+export async function measureSpilling(make, orders) {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-overflow-'));
+  const overflow = spill({ store: make(join(directory, 'orders')) });
+  const queue = Queue.create(Order, { capacity: 16, maxWaiting: inFlight, overflow });
+  try {
+    await overflow.opened();
+    await push(queue, inFlight);
+    const before = overflow.stats().appended;
+    const loop = monitorEventLoopDelay({ resolution: 1 });
+    const begunAt = performance.now();
+    loop.enable();
+    await push(queue, orders);
+    loop.disable();
+    const seconds = (performance.now() - begunAt) / 1_000;
+    const appended = overflow.stats().appended - before;
+    if (appended !== orders) throw new Error(`${appended} of ${orders} orders went to the store`);
+    return { perSecond: appended / seconds, p99: loop.percentile(99) };
+  } finally {
+    queue[Symbol.dispose]();
+    await overflow.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** @param {Queue<typeof order>} queue @param {number} orders */
+async function push(queue, orders) {
+  let left = orders;
+  const one = async () => {
+    while (left-- > 0) await queue.push(order);
+  };
+  await Promise.all(Array.from({ length: inFlight }, one));
+}
+
+/**
+ * @param {((path: string) => import('sluice/overflow').Store) | undefined} make  undefined: no overflow
+ * @param {'tryPush' | 'push'} call
+ * @param {number} ms
+ * @returns {Promise<number>} nanoseconds for a push and a pop
+ */
+export async function measureUnused(make, call, ms) {
+  const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-overflow-'));
+  const overflow = make && spill({ store: make(join(directory, 'orders')) });
+  const queue = Queue.create(Order, { capacity: 1_024, ...(overflow && { overflow }) });
+  try {
+    await overflow?.opened();
+    let pushed = 0;
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < ms) {
+      for (let i = 0; i < rounds; i++) {
+        if (call === 'push') await queue.push(order);
+        else queue.tryPush(order);
+        queue.tryPop();
+      }
+      pushed += rounds;
+    }
+    const ns = ((performance.now() - begunAt) * 1e6) / pushed;
+    if (overflow !== undefined && overflow.stats().appended > 0) throw new Error('the queue has spilled');
+    return ns;
+  } finally {
+    queue[Symbol.dispose]();
+    await overflow?.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
