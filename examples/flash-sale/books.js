@@ -12,16 +12,20 @@ import { CATALOGUE } from './catalogue.js';
  * @param {import('./sale.js').Sale} sources.sale
  * @param {import('./admission-desk.js').AdmissionDesk} sources.desk
  * @param {import('./cashier.js').CashierBooks} sources.cashierBooks
+ * @param {import('./stream-till.js').StreamBooks} [sources.streamBooks]
  * @param {Findings | undefined} sources.findings
  * @param {Options} sources.options
  * @returns {import('./verdicts.js').Books}
  */
-export function collectBooks({ sale: { stock }, desk, cashierBooks: { handled, crew }, findings, options }) {
+export function collectBooks({ sale, desk, cashierBooks, streamBooks, findings, options }) {
+  const { stock } = sale;
+  const { handled, crew } = cashierBooks;
   return {
     offered: CATALOGUE,
-    admitted: desk.admitted,
-    handled,
+    admitted: [...desk.admitted, ...(streamBooks?.admitted ?? [])],
+    handled: [...handled, ...(streamBooks?.handled ?? [])],
     crew,
+    stream: streamBooks,
     receipts: findings?.receipts ?? [],
     // Clients from outside do not hand over their receipts, and a lost answer may have been a 202.
     receiptsComplete: findings?.unanswered === 0 && !options.serve,

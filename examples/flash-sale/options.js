@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
  * @property {number} connections
  * @property {number} workers   cashiers that a crew has; 0: one cashier without a crew
  * @property {boolean} chaos    whether workers are killed during the sale
+ * @property {string | undefined} redis  the URL of a server for the orders that find no room, or 'spawn'
  * @property {boolean} json
  * @property {boolean} serve
  * @property {boolean} load   whether to send the built-in load
@@ -42,7 +43,9 @@ Options
   --connections <n>  keep-alive connections in all (default ${DEFAULTS.connections})
   --workers <n>      dispatch the orders to this many cashiers, each in a worker thread; 0 (the default):
                      one cashier, who handles all orders in the order of admission
-  --chaos            with --workers: kill workers while the sale runs
+  --redis <url>      store the orders that find no room in the queue in a stream of this Redis server, from
+                     where other cashiers handle them; 'spawn' starts a redis-server for that
+  --chaos            with --workers: kill workers while the sale runs; with --redis spawn: kill the server
   --json             print the report as one JSON object on stdout, and progress on stderr
                      (through npm: npm start --silent -- --json)
   --serve            keep the server up for your own client until SIGINT or SIGTERM; sends no load of
@@ -65,8 +68,15 @@ audit of the stock passed. 1: not so, or the load could not be carried out.
 export function parseOptions(args) {
   const given = parse(args);
   const workers = integer('workers', given.workers);
-  if (given.chaos && workers === 0) throw new BadArgument('--chaos needs --workers');
+  const redis = redisOf(given.redis);
+  if (given.chaos && workers === 0 && redis !== 'spawn') {
+    throw new BadArgument('--chaos needs --workers, or --redis spawn');
+  }
+  if (redis !== undefined && given.overflow !== undefined) {
+    throw new BadArgument('--redis and --overflow are two ways for the same orders: give one');
+  }
   return {
+    redis,
     workers,
     chaos: given.chaos ?? false,
     requests: integer('requests', given.requests),
@@ -92,6 +102,7 @@ function parse(args) {
         users: { type: 'string' },
         connections: { type: 'string' },
         workers: { type: 'string' },
+        redis: { type: 'string' },
         chaos: { type: 'boolean' },
         json: { type: 'boolean' },
         serve: { type: 'boolean' },
@@ -102,6 +113,14 @@ function parse(args) {
   } catch (error) {
     throw new BadArgument(/** @type {Error} */ (error).message);
   }
+}
+
+/** @param {string | undefined} text */
+function redisOf(text) {
+  if (text === undefined || text === 'spawn' || /^rediss?:\/\/./.test(text)) return text;
+  throw new BadArgument(
+    `--redis must be 'spawn' or a URL that begins with redis:// or rediss://, got '${text}'`,
+  );
 }
 
 /**

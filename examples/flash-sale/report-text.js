@@ -10,6 +10,7 @@ const VERDICTS = [
   ['resolvedExactlyOnce', 'every admitted order resolved exactly once'],
   ['processedInOrder', 'order of processing = order of admission'],
   ['noneLostWithWorkers', 'none lost with a worker'],
+  ['noneLostInStream', 'no order that went to the stream was lost'],
   ['auditPassed', 'stock.audit() passed'],
 ];
 

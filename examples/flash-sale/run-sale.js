@@ -7,6 +7,8 @@ import { DurableDesk, openOverflow } from './overflow.js';
 import { buildReport } from './report.js';
 import { openSale } from './sale.js';
 import { OrderServer } from './server.js';
+import { StreamDesk } from './stream-desk.js';
+import { StreamTill } from './stream-till.js';
 import { trade } from './trade.js';
 import { judge } from './verdicts.js';
 import { WorkerThread } from './worker-thread.js';
@@ -26,11 +28,17 @@ const BYTES_PER_KIBIBYTE = 1_024;
 export async function runSale(options) {
   const interruption = new Interruption();
   const sale = openSale(options);
-  const desk = new (sale.overflow === undefined ? AdmissionDesk : DurableDesk)(sale.gate);
+  const till =
+    options.redis === undefined ? undefined : await StreamTill.open(sale, options.redis, options.chaos);
+  const desk =
+    till === undefined
+      ? new (sale.overflow === undefined ? AdmissionDesk : DurableDesk)(sale.gate)
+      : new StreamDesk(sale.gate, till);
   const server = new OrderServer((text) => desk.answer(text));
   const cashier = openTill(sale, options);
   try {
     await cashier.ready;
+    await till?.ready;
     if (sale.overflow !== undefined) await openOverflow(sale.overflow);
     const url = await server.listen();
     const startedAt = performance.now();
@@ -51,7 +59,8 @@ export async function runSale(options) {
     }
     sale.queue.close();
     const cashierBooks = await within(LAST_ORDERS_MS, cashier.result, 'the cashier did not finish');
-    const books = collectBooks({ sale, desk, cashierBooks, findings, options });
+    const streamBooks = await till?.close();
+    const books = collectBooks({ sale, desk, cashierBooks, streamBooks, findings, options });
     return buildReport({
       options,
       elapsedMs,
@@ -71,6 +80,7 @@ export async function runSale(options) {
   } finally {
     interruption.forget();
     await cashier.terminate();
+    await till?.terminate();
     await sale.dispose();
   }
 }

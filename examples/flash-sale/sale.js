@@ -49,6 +49,7 @@ export function openSale({ requests, users, overflow: path }) {
   });
   return {
     queue,
+    limiter,
     stock,
     gate,
     overflow,

@@ -13,6 +13,7 @@
  * @property {readonly AdmittedOrder[]} admitted   the server's, in the order of admission
  * @property {readonly HandledOrder[]} handled     the cashier's, in the order of processing
  * @property {import('./crew-books.js').CrewBooks | undefined} crew  of a crew of cashiers
+ * @property {import('./stream-till.js').StreamBooks | undefined} stream  of the stream; its orders are among the others
  * @property {readonly Receipt[]} receipts         the clients': every 202 they heard
  * @property {boolean} receiptsComplete whether every 202 that was sent is among the receipts
  * @property {readonly { sku: number, reserved: number, sold: number }[]} ledger  sluice's own counts
@@ -29,6 +30,7 @@
  * @property {Verdict} resolvedExactlyOnce
  * @property {Verdict} processedInOrder
  * @property {Verdict} noneLostWithWorkers
+ * @property {Verdict} noneLostInStream
  * @property {Verdict} auditPassed
  */
 
@@ -40,10 +42,22 @@ export function judge(books) {
   return {
     nothingOversold: judgeSelling(books),
     resolvedExactlyOnce: judgeResolving(books),
-    processedInOrder: judgeOrder(books),
-    noneLostWithWorkers: judgeCrew(books),
+    processedInOrder: judgeOrder(ofTheQueue(books)),
+    noneLostWithWorkers: judgeCrew(ofTheQueue(books)),
+    noneLostInStream: judgeStream(books),
     auditPassed: judgeAudit(books),
   };
+}
+
+/**
+ * Returns the books without the orders of the stream, which is handled beside the queue, by cashiers of its own.
+ * @param {Books} books
+ * @returns {Books}
+ */
+function ofTheQueue(books) {
+  const streamed = new Set(books.stream?.admitted.map(({ reservation }) => reservation));
+  const isOfQueue = (/** @type {{ reservation: string }} */ { reservation }) => !streamed.has(reservation);
+  return { ...books, admitted: books.admitted.filter(isOfQueue), handled: books.handled.filter(isOfQueue) };
 }
 
 /** @param {Verdicts} verdicts */
@@ -244,6 +258,25 @@ function judgeCrew({ admitted, handled, crew }) {
     wrong,
     `${workers} workers, ${deaths} deaths, ${again} orders handed out again, ${deadLettered} dead`,
   );
+}
+
+/**
+ * Every order that the server of the stream has acknowledged is decided once, and nothing is left in the stream.
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeStream({ stream }) {
+  if (stream === undefined) return { holds: true, detail: 'no stream' };
+  const { admitted, handled, left, deadLetters, again, kills } = stream;
+  const wrong = [];
+  const decided = new Set(handled.map(({ reservation }) => reservation));
+  const missing = admitted.filter(({ reservation }) => !decided.has(reservation)).length;
+  if (missing > 0) wrong.push(`${missing} of ${admitted.length} orders were stored and never decided`);
+  if (handled.length !== admitted.length)
+    wrong.push(`${handled.length} orders were decided, ${admitted.length} stored`);
+  if (left > 0) wrong.push(`${left} orders are left in the stream`);
+  if (deadLetters > 0) wrong.push(`${deadLetters} orders are dead letters`);
+  return verdict(wrong, `${admitted.length} orders, ${kills} kills of the server, ${again} handed out again`);
 }
 
 /**

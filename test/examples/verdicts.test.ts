@@ -30,6 +30,7 @@ function soundBooks(): Mutable<Books> {
     })),
     receipts: orders.map(({ paid: _, user: __, ...order }) => order),
     crew: undefined,
+    stream: undefined,
     receiptsComplete: true,
     ledger: [{ sku: 7, reserved: 0, sold: 3 }],
     auditError: undefined,
@@ -174,6 +175,33 @@ describe('the verdicts', () => {
   it('see an audit that failed', () => {
     expect(broken((books) => (books.auditError = 'ERR_SLUICE_AUDIT'))).toEqual({
       auditPassed: 'ERR_SLUICE_AUDIT',
+    });
+  });
+
+  describe('over the books of a stream', () => {
+    /** Books of which the last order went through the stream, before the second was decided. */
+    function withStream(
+      change: (stream: NonNullable<Mutable<Books>['stream']>) => void,
+    ): Record<string, string> {
+      return broken((books) => {
+        const counts = { left: 0, deadLetters: 0, again: 0, kills: 0 };
+        const stream = { admitted: [at(books.admitted, 2)], handled: [at(books.handled, 2)], ...counts };
+        books.handled = [at(books.handled, 2), at(books.handled, 0), at(books.handled, 1)];
+        books.stream = stream;
+        change(stream);
+      });
+    }
+
+    it('compare the order of processing without the orders of the stream', () => {
+      expect(withStream(() => {})).toEqual({});
+    });
+
+    it.each([
+      [{ handled: [] }, '1 of 1 orders were stored and never decided, and 1 more'],
+      [{ left: 1 }, '1 orders are left in the stream'],
+      [{ deadLetters: 1 }, '1 orders are dead letters'],
+    ])('find what was lost: %j', (wrong, detail) => {
+      expect(withStream((stream) => Object.assign(stream, wrong))).toEqual({ noneLostInStream: detail });
     });
   });
 
