@@ -36,7 +36,7 @@ export function workersOf(
   more: Partial<RedisWorkersOptions<Order>> = {},
 ): RedisWorkers<Order> {
   return new RedisWorkers({
-    ...{ redis, stream, record: Order, group: 'cashiers', blockMs: 200, claimIdleMs: 1_000, patrolMs: 50 },
+    ...{ redis, stream, record: Order, group: 'cashiers', blockMs: 200, claimIdleMs: 2_000, patrolMs: 50 },
     ...{ backoff: { baseMs: 5, maxMs: 50 }, ...more },
   });
 }

@@ -155,13 +155,13 @@ describe.each(servers)('RedisWorkers on $binary', ({ binary, missing }) => {
     const redis = await connect(server.port);
     const stream = newStream();
     await queueOf(redis, stream).push(order(1));
-    const hurried = { claimIdleMs: 200, blockMs: 50 };
+    const hurried = { claimIdleMs: 1_000, blockMs: 50 };
     const first = workersOf(redis, stream, hurried);
     const second = workersOf(redis, stream, hurried);
     let calls = 0;
     const handler = async (_: unknown, hold: Hold) => {
       calls++;
-      await sleep(1_000); // five times the idle time
+      await sleep(2_500); // more than twice the idle time
       expect(hold.confirm()).toBe('confirmed');
     };
     const runs = [running(first, handler), running(second, handler)];
