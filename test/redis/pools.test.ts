@@ -131,7 +131,7 @@ it.skipIf(noRedis)('of the orders of dead consumers a process has one at a time'
       await sleep(5);
       busy--;
     },
-    { concurrency: 8 },
+    { concurrency: 32 }, // more than a read asks for, so that a patrol has room for several
   );
   await untilDone(workers);
   await run.end();
