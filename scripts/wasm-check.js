@@ -3,7 +3,9 @@
 //   2. each header compiles for wasm32 by itself;
 //   3. the calls on the hot paths link without a C library to a module that imports only its memory and the functions
 //      of native/core/base/system.h;
-//   4. every struct in shared memory has the same layout in wasm32 as in 64-bit native code.
+//   4. every struct in shared memory has the same layout in wasm32 as in 64-bit native code;
+//   5. lib/binding/wasm-module.ts is what native/wasm makes, byte for byte, and leaves no claim unpublished (see
+//      wasm-paths.js).
 // Where clang or the headers for wasm32 are missing, it reports that the checks are skipped, which is an error in CI.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -12,6 +14,8 @@ import { join } from 'node:path';
 import { native, root, run } from '../test/core/compiler.js';
 import { findTool, skip, sourcesIn } from './clang.js';
 import { freestanding } from './structure.js';
+import { buildModule, staleModule } from './wasm-build.js';
+import { faults } from './wasm-paths.js';
 
 const clang = findTool('clang++');
 const structs = `${root}test/core/support/shared_structs.h`;
@@ -122,6 +126,11 @@ async function checkLayouts() {
   }
 }
 
+async function checkFace() {
+  report('lib/binding/wasm-module.ts is what native/wasm makes', await staleModule());
+  report('every claim is published', faults((await buildModule()).bytes).join(', '));
+}
+
 const scratch = await mkdtemp(join(tmpdir(), 'sluice-wasm-'));
 try {
   const probe = ['-x', 'c++', '-fsyntax-only', '-include', 'atomic', '/dev/null'];
@@ -130,7 +139,7 @@ try {
   }
   if ((await run('wasm-ld-14', ['--version'])).code !== 0) skip('wasm-ld is not installed (Debian: lld-14)');
   const headers = sourcesIn(['native/core'], /\.h$/).map((file) => file.replace(/^native\//, ''));
-  await Promise.all([...headers.sort().map(checkHeader), checkModule(scratch), checkLayouts()]);
+  await Promise.all([...headers.sort().map(checkHeader), checkModule(scratch), checkLayouts(), checkFace()]);
 } catch (error) {
   report('wasm check', error instanceof Error ? error.message : String(error));
 } finally {

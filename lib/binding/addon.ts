@@ -9,7 +9,7 @@ import { type addonFunctions, contractHash, type Reason } from './contract.js';
 import type { NativeFields, NativeGate, NativeParts } from './gate.js';
 import type { NativeHandle } from './handle.js';
 import type { NativeLimiter } from './limiter.js';
-import type { NativeQueue, QueueStaging } from './queue.js';
+import type { NativeQueue } from './queue.js';
 import type { NativeStock } from './stock.js';
 
 const require = createRequire(import.meta.url);
@@ -21,8 +21,10 @@ const require = createRequire(import.meta.url);
 interface AddonCalls {
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
-  createQueue(options: object, staging: QueueStaging): NativeQueue | Reason;
-  attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | Reason;
+  createQueue(options: object, staging: ArrayBuffer | undefined): NativeQueue | Reason;
+  attachQueue(handle: NativeHandle, schema: bigint, staging: ArrayBuffer | undefined): NativeQueue | Reason;
+  stagingBytes(recordBytes: number): number;
+  openWindow(octets: Uint8Array): boolean;
   createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | Reason;
   attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | Reason;
   createStock(options: object, staging: ArrayBuffer): NativeStock | Reason;

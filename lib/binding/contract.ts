@@ -1,7 +1,7 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
 /** The hash of the text below. The addon contains a hash, too: see addon.ts. */
-export const contractHash = '87b0bfc8e0e4b315';
+export const contractHash = 'c11c886d81c5735f';
 
 /** Answers of native functions in place of a count. */
 export const answers = {
@@ -10,6 +10,8 @@ export const answers = {
   noResources: -102,
   closed: -1,
   notConsumer: -2,
+  none: 1,
+  elsewhere: -3,
   lineFull: -4,
   unknownSku: -1,
   unknownGroup: -2,
@@ -23,6 +25,7 @@ export type Reason =
   | 'disposed'
   | 'queue-gated'
   | 'clocks-differ'
+  | 'no-cell'
   | 'bad-staging'
   | 'bad-range'
   | 'bad-schema'
@@ -72,6 +75,14 @@ export const parks = {
 
 /** The answer of next() when it shows one record that has already left the queue. */
 export const shownAndGone = 65;
+
+/** Answers of the WebAssembly face of a queue. `thenRing` and `thenTell` are added to another one. */
+export const faceAnswers = {
+  done: 0,
+  showElsewhere: 66,
+  thenRing: 128,
+  thenTell: 128,
+} as const;
 
 /** The tiers that can refuse a request. */
 export const tiers = {
@@ -247,10 +258,11 @@ export const noEntry = 4294967295;
 export const queueStaging = {
   ttlNs: 0,
   dropped: 8,
-  reasons: 16,
+  shownAt: 16,
+  reasons: 24,
   reasonBytes: 8,
-  figures: 528,
-  bytes: 720,
+  figures: 536,
+  bytes: 728,
 } as const;
 
 /** Offsets in the buffer of a batch, in bytes. */
@@ -422,6 +434,8 @@ export const addonFunctions = [
   'gateParts',
   'attachGate',
   'pinThread',
+  'stagingBytes',
+  'openWindow',
 ] as const;
 
 /** Functions of a clock. */
@@ -429,6 +443,8 @@ export const clockFunctions = ['now', 'advance'] as const;
 
 /** Functions of a queue. */
 export const queueFunctions = [
+  'ring',
+  'tell',
   'push',
   'pushTo',
   'pushMany',
@@ -553,6 +569,9 @@ export const threadsMax = 256;
 
 /** The most records in the buffer `in` of a queue, and in its buffer `out`. */
 export const stagedRecords = 64;
+
+/** The size of the memory that native code and WebAssembly share, in pages of 64 KiB. */
+export const arenaPages = 16384;
 
 /** The largest settings of a queue, and of calls to it. */
 export const queueLimits = {

@@ -24,18 +24,22 @@ export {
 } from './memory.js';
 export {
   CLOSED,
+  ELSEWHERE,
   ENDED,
   ENDED_WAITER,
+  type HotCalls,
   LINE_FULL,
   type NativeQueue,
   NOT_CONSUMER,
   PARKED,
   type QueueStaging,
   SERVED_WAITER,
+  staged,
 } from './queue.js';
 export type {
   NativeMovement,
   NativeReservation,
   NativeStock,
 } from './stock.js';
+export type { QueueFace } from './window.js';
 export { byNumber, quoted } from './words.js';

@@ -1,9 +1,15 @@
-import { answers, parks, type queueFunctions, waiterStates } from './contract.js';
+import { native } from './addon.js';
+import { made } from './answers.js';
+import { answers, parks, type queueFunctions, type Reason, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
+import { Memory } from './memory.js';
+import { type QueueFace, windowOf } from './window.js';
 
 /** Answers of a queue's native functions in place of a count. */
 export const CLOSED: typeof answers.closed = answers.closed;
 export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
+/** The answer of the WebAssembly face to a call that it leaves to the native function of that name. */
+export const ELSEWHERE: typeof answers.elsewhere = answers.elsewhere;
 /** The lane already has as many waiters for room as it may have. */
 export const LINE_FULL: typeof answers.lineFull = answers.lineFull;
 
@@ -25,11 +31,34 @@ interface QueueProperties {
   /** Whether the consumer may drop records: expired, shed, or by 'drop-oldest'. */
   readonly drops: boolean;
   readonly overflow: number;
+  /** Where the parts of the staging begin in its buffer: see `QueueStaging`. */
+  readonly places: QueuePlaces;
+  /** How the WebAssembly face is called for this object; absent: it cannot be called. */
+  readonly face?: {
+    readonly cell: number;
+    readonly low: number;
+    readonly high: number;
+    /** Whether it can also take records, not only push them. */
+    readonly takes: boolean;
+  };
+}
+
+interface QueuePlaces {
+  readonly words: number;
+  readonly in: number;
+  /** How many bytes it is from one record in `in` to the next; also from one slot of the ring to the next. */
+  readonly inApart: number;
+  readonly out: number;
+  readonly dropped: number;
 }
 
 interface QueueCalls {
   /** Returns undefined if the record was pushed. */
   push(): number | undefined;
+  /** Wakes the consumer, if it sleeps: called after the WebAssembly face has pushed. */
+  ring(): void;
+  /** Wakes the threads that wait for what was freed: called after the WebAssembly face has taken records. */
+  tell(): void;
   pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
   waitPush(lane: number, hasTtl: number): number;
@@ -83,9 +112,55 @@ interface QueueCalls {
 export type NativeQueue = QueueProperties & Pick<QueueCalls, (typeof queueFunctions)[number]>;
 
 /** Memory that JavaScript and native code share for one queue object. */
-export interface QueueStaging {
-  readonly in: ArrayBuffer;
-  readonly out: ArrayBuffer;
-  readonly dropped: ArrayBuffer;
-  readonly words: ArrayBuffer;
+export interface QueueStaging extends QueuePlaces {
+  readonly buffer: ArrayBuffer;
+}
+
+/** The calls of a queue object's hot path: those of its WebAssembly face, or the native functions. */
+export interface HotCalls {
+  /** Whether the first three arguments of the calls below name a cell. Native functions ignore these arguments. */
+  readonly pushes: boolean;
+  readonly takes: boolean;
+  readonly cell: number;
+  readonly low: number;
+  readonly high: number;
+  readonly push: (cell: number, low: number, high: number) => number | undefined;
+  readonly takeOne: (cell: number, low: number, high: number) => number | undefined;
+  readonly face: QueueFace | undefined;
+}
+
+/**
+ * Makes a queue object by `call`, with its staging: in the arena, if this thread has a window on it and the arena has
+ * room; otherwise in a buffer of its own.
+ */
+export function staged(
+  what: string,
+  recordBytes: number,
+  call: (staging: ArrayBuffer | undefined) => NativeQueue | Reason,
+): { native: NativeQueue; staging: QueueStaging; calls: HotCalls } {
+  const window = windowOf();
+  let buffer = window?.buffer;
+  let answer = window === undefined ? 'no-cell' : call(undefined);
+  if (answer === 'no-cell') {
+    buffer = new Memory(native.stagingBytes(recordBytes));
+    answer = call(buffer);
+  }
+  const queue = made(what, answer);
+  const staging = { ...queue.places, buffer: buffer as ArrayBuffer };
+  return { native: queue, staging, calls: callsOf(queue, window?.face) };
+}
+
+function callsOf(queue: NativeQueue, face: QueueFace | undefined): HotCalls {
+  const { cell = 0, low = 0, high = 0, takes = false } = queue.face ?? {};
+  const pushes = queue.face !== undefined && face !== undefined;
+  return {
+    pushes,
+    takes,
+    cell,
+    low,
+    high,
+    push: pushes ? face.push : (queue.push as HotCalls['push']),
+    takeOne: pushes && takes ? face.takeOne : (queue.takeOne as HotCalls['takeOne']),
+    face: pushes ? face : undefined,
+  };
 }

@@ -1,42 +1,44 @@
 import { performance } from 'node:perf_hooks';
 import {
-  arrays,
   DISPOSED,
   disposed,
   ENDED,
-  failed,
+  type HotCalls,
   type NativeQueue,
-  NOT_CONSUMER,
   overflows,
-  queueLimits,
-  queueStaging,
+  type QueueStaging,
   shownAndGone,
   stagedRecords,
 } from '../binding/index.js';
-import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
-import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { type ConsumedBy, type ConsumeLoop, notConsumer, RecordSource } from './consume-loop.js';
+import { isInteger, optionError, SluiceError } from '../input/index.js';
+import type { RecordType, RecordView } from '../record/index.js';
+import { type ConsumedBy, type ConsumeLoop, RecordSource } from './consume-loop.js';
 import type { Events } from './events.js';
-import { checkedLimits, fail, type HandlerContext, Handlers, type Limits } from './handlers.js';
+import { checkedConsume, fail, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { handedBy, type OverflowLayer } from './layer.js';
-import { type ConsumeOptions, checkTimeout, drainError } from './options.js';
+import { type ConsumeOptions, checkBatch, checkTimeout, drainError } from './options.js';
+import { checked, Outlet } from './outlet.js';
 import { sliceMs } from './producer.js';
 
-const batchMax = 65_536;
-/** Offsets in the staging buffer, in words of 64 bits. */
-const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
+/** What a consumer does: nothing, so that drain(visit, 1) may take its short way. As short as can be: it is falsy. */
+const QUICK = 0;
+/** Nothing. */
+const IDLE = 1;
+/** It runs a visit of drain(), or a listener. */
+const DRAINING = 2;
+
+/** What the short way of drain() needs, together, because V8 needs fewer bytecodes for it than for private fields. */
+interface Quick<T> extends HotCalls {
+  view: RecordView<T> | undefined;
+  does: typeof QUICK | typeof IDLE | typeof DRAINING;
+  disposed: boolean;
+}
 
 /** The consumer's half of a queue object. Its methods are documented on `Queue`. */
 export class Consumer<T> {
   readonly #native: NativeQueue;
-  /** The hot functions in fields of their own: the native object has too many functions for V8 to find these fast. */
-  readonly #takeNative: NativeQueue['take'];
-  readonly #takeOneNative: NativeQueue['takeOne'];
-  readonly #nextNative: NativeQueue['next'];
-  readonly #out: Codec<T>;
-  readonly #dropped: Codec<T>;
-  readonly #words: Float64Array;
-  readonly #bytes: number;
+  readonly #outlet: Outlet<T>;
+  readonly #quick: Quick<T>;
   readonly #events: Events<T>;
   readonly #drops: boolean;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
@@ -46,30 +48,23 @@ export class Consumer<T> {
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;
   #wantsDropped = false;
-  /** True while a visit of drain(), or a listener, runs. */
-  #draining = false;
   /** The loop that consumes. */
   #loop: ConsumeLoop | undefined;
   /** How many of the records that drain() is visiting leave the queue with the next native call. */
   #visited = 0;
   /** True if drain() is visiting a single record, which has left the queue already. */
   #gone = false;
-  #disposed = false;
 
   constructor(
     native: NativeQueue,
+    calls: HotCalls,
     record: RecordType<T>,
-    staging: { out: ArrayBuffer; dropped: ArrayBuffer; words: ArrayBuffer },
+    staging: QueueStaging,
     events: Events<T>,
   ) {
     this.#native = native;
-    this.#takeNative = native.take;
-    this.#takeOneNative = native.takeOne;
-    this.#nextNative = native.next;
-    this.#out = codecOf(record, staging.out);
-    this.#dropped = codecOf(record, staging.dropped);
-    this.#words = new arrays.Float64Array(staging.words);
-    this.#bytes = record.bytes;
+    this.#outlet = new Outlet(native, calls, record, staging);
+    this.#quick = { ...calls, view: undefined, does: IDLE, disposed: false };
     this.#events = events;
     this.#drops = native.drops;
     this.#overwrites = native.overflow === overflows.overwrite;
@@ -79,18 +74,11 @@ export class Consumer<T> {
 
   tryPop(): T | undefined {
     this.#notDraining();
-    return this.#takeOne() ? this.#out.decode(0) : undefined;
+    return this.#tookOne() ? this.#outlet.taken(0) : undefined;
   }
 
   popMany(max: number): T[] {
-    if (!(isInteger(max) && max >= 1 && max <= batchMax)) {
-      throw optionError(
-        'Queue.popMany: max',
-        `a whole number from 1 to ${batchMax}`,
-        max,
-        typeof max !== 'number',
-      );
-    }
+    checkBatch('Queue.popMany: max', max);
     this.#notDraining();
     return this.#pop(max);
   }
@@ -100,35 +88,65 @@ export class Consumer<T> {
     if (this.#isBusy) throw this.#reentrant('Queue.popSync');
     let deadline: number | undefined; // set when the queue is first empty: no clock is read before
     for (;;) {
-      if (this.#takeOne()) return this.#out.decode(0);
+      if (this.#tookOne()) return this.#outlet.taken(0);
       const now = performance.now();
       deadline ??= now + timeoutMs;
       const left = deadline - now;
       if (left <= 0) return undefined;
-      const state = this.#checked(this.#native.awaitRecord(Math.min(sliceMs, Math.ceil(left))));
+      const state = checked(this.#native.awaitRecord(Math.min(sliceMs, Math.ceil(left))));
       if (state === ENDED) return undefined;
     }
   }
 
-  drain(visit: (record: RecordView<T>) => void, max: number): number {
+  /**
+   * Takes the short way for one record: as few bytecodes as can be, because V8 inlines only so many into a loop that
+   * drains. The record has left the queue before its visit.
+   */
+  drain(visit: (record: RecordView<T>) => void, max: number | undefined): number {
+    const quick = this.#quick;
+    if (max !== 1 || quick.does || typeof visit !== 'function') return this.drainMany(visit, max);
+    const answer = quick.takeOne(quick.cell, quick.low, quick.high);
+    if (answer && !this.#outlet.tookOtherwise(answer)) return 0;
+    quick.does = DRAINING;
+    try {
+      visit(quick.view as RecordView<T>);
+    } catch (error) {
+      quick.does = QUICK;
+      throw error;
+    }
+    quick.does = QUICK;
+    return quick.disposed ? this.visitedDisposed() : 1;
+  }
+
+  visitedDisposed(): never {
+    throw disposed('Queue');
+  }
+
+  drainMany(visit: (record: RecordView<T>) => void, most: number | undefined): number {
+    const max = most ?? this.#native.capacity * this.#native.lanes;
     if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw drainError(visit, max);
     this.#notDraining();
-    const view = this.#out.view();
+    const quick = this.#quick;
+    quick.view ??= this.#outlet.view();
+    const { view } = quick;
     const loop = this.#loop;
     let visited = 0;
-    this.#draining = true;
+    quick.does = DRAINING;
     try {
       for (;;) {
         const shown = this.#showNext(max - visited);
         // A listener for dropped records has disposed of the queue: the next consumer gets the records shown.
-        if (this.#disposed && !this.#gone) throw disposed('Queue');
+        if (this.#quick.disposed && !this.#gone) throw disposed('Queue');
         // A loop that has ended meanwhile has given the lease back: the next consumer gets the records in the queue.
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
-        visited += this.#visitShown(visit, view, shown, loop);
+        visited += this.#visitShown(visit, view, shown);
         if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
       }
     } finally {
-      this.#draining = false;
+      quick.does = this.#drops ? IDLE : QUICK;
+      // The next record that is taken has this place. And a view that the program keeps must not show a slot that a
+      // producer writes.
+      this.#outlet.showTaken();
       this.freeVisited();
     }
   }
@@ -143,7 +161,7 @@ export class Consumer<T> {
     // call instead of two.
     const gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
     this.#gone = gone;
-    if (gone) return this.#takeOne() ? 1 : 0;
+    if (gone) return this.#tookOne() ? 1 : 0;
     return this.#showSome(visited, Math.min(stagedRecords, left));
   }
 
@@ -154,26 +172,29 @@ export class Consumer<T> {
   }
 
   /** Visits the records shown, as long as they are the next records in the queue. Returns how many it visited. */
-  #visitShown(
-    visit: (record: RecordView<T>) => void,
-    view: RecordView<T>,
-    shown: number,
-    loop: ConsumeLoop | undefined,
-  ): number {
+  #visitShown(visit: (record: RecordView<T>) => void, view: RecordView<T>, shown: number): number {
+    const { show, at, apart } = this.#outlet;
+    if (this.#gone) {
+      show(at);
+      visit(view);
+      if (this.#quick.disposed) throw disposed('Queue');
+      return 1;
+    }
     const mayExpire = this.#freshMs < Infinity;
     const shownAt = mayExpire ? performance.now() : 0;
-    for (let seen = 1; ; seen++) {
-      this.#out.move((seen - 1) * this.#bytes);
-      if (!this.#gone) this.#visited = seen;
+    let seen = 0;
+    for (let next = at; ; next += apart) {
+      show(next);
+      this.#visited = ++seen;
       visit(view);
-      if (this.#disposed) throw disposed('Queue');
-      if (seen === shown || this.#loop !== loop) return seen;
       // The visitor has called a method of this queue, which has freed the visited records. Other records may follow
       // them by now, so the next records are shown again.
-      if (this.#visited !== seen) return seen;
+      if (this.#visited !== seen) break;
       // The visit took so long that the time of the next records may have run out: they are shown again.
-      if (mayExpire && this.#isStale(shownAt)) return seen;
+      if (seen === shown || (mayExpire && this.#isStale(shownAt))) return seen;
     }
+    if (this.#quick.disposed) throw disposed('Queue');
+    return seen;
   }
 
   #isStale(shownAt: number): boolean {
@@ -210,12 +231,7 @@ export class Consumer<T> {
   ): Promise<void> {
     if (typeof handler !== 'function')
       throw optionError('Queue.consume: handler', 'a function', handler, true);
-    const known = ['batchSize', 'concurrency', 'spin', 'handlerTimeoutMs', 'graceMs', 'signal'];
-    const given = new Options('Queue.consume', options, known);
-    const batchSize = given.integer('batchSize', 1, batchMax, 64);
-    const limits = checkedLimits(given, given.integer('concurrency', 1, batchMax, 1));
-    const spin = given.integer('spin', 0, queueLimits.spin, 0);
-    const signal = given.signal();
+    const { batchSize, spin, signal, limits } = checkedConsume(options);
     const loop = this.#begin();
     const { take, handle } = handedBy(layer, () => this.#popSome(batchSize), handler);
     const batches = loop.source.batches(take, signal, spin);
@@ -268,7 +284,7 @@ export class Consumer<T> {
   /** Returns the `count` records that native code took last. */
   taken(count: number): T[] {
     const values: T[] = new Array(count);
-    for (let i = 0; i < count; i++) values[i] = this.#out.decode(i * this.#bytes);
+    for (let i = 0; i < count; i++) values[i] = this.#outlet.taken(i);
     return values;
   }
 
@@ -301,7 +317,7 @@ export class Consumer<T> {
    */
   dispose(): void {
     this.freeVisited();
-    this.#disposed = true;
+    this.#quick.disposed = true;
     this.leave(disposed('Queue'));
   }
 
@@ -309,7 +325,9 @@ export class Consumer<T> {
   freeVisited(): void {
     const visited = this.#visited;
     this.#visited = 0;
-    if (visited > 0) this.#native.next(visited, 0);
+    if (visited === 0) return;
+    if (this.#quick.does === DRAINING) this.#outlet.keep(visited - 1);
+    this.#outlet.free(visited);
   }
 
   /**
@@ -319,13 +337,13 @@ export class Consumer<T> {
    * having dropped some, so that the event loop gets a turn.
    */
   takeReportingDrops(call: () => number, once: boolean): number {
-    if (!this.#drops) return this.#checked(call());
+    if (!this.#drops) return call();
     const wants = this.#events.wantsDropped;
     if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
     this.#wantsDropped = wants;
     for (let left = this.#places; left > 0; ) {
-      const count = this.#checked(call());
-      const dropped = this.#words[words.dropped] as number;
+      const count = call();
+      const dropped = this.#outlet.drops;
       if (wants) this.#reportDropped(dropped);
       if (count > 0 || dropped === 0 || once) return count;
       left -= dropped;
@@ -334,22 +352,20 @@ export class Consumer<T> {
   }
 
   #take(max: number, once = false): number {
-    if (!this.#drops) return this.#checked(this.#takeNative(max));
-    return this.takeReportingDrops(() => this.#native.take(max), once);
+    if (!this.#drops) return this.#outlet.take(max);
+    return this.takeReportingDrops(() => this.#outlet.take(max), once);
   }
 
-  #takeOne(): boolean {
-    if (this.#drops) return this.#take(1) === 1;
-    const answer = this.#takeOneNative();
-    return answer === undefined || this.#checked(answer) > 0;
+  #tookOne(): boolean {
+    return this.#drops ? this.#take(1) === 1 : this.#outlet.takeOne();
   }
 
   #next(consumed: number, max: number): number {
     // With `max` 0 native code only frees: it drops no records, and does not write how many it has dropped.
-    if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
+    if (!this.#drops || max === 0) return this.#outlet.next(consumed, max);
     let freed = consumed;
     return this.takeReportingDrops(() => {
-      const count = this.#native.next(freed, max);
+      const count = this.#outlet.next(freed, max);
       freed = 0;
       return count;
     }, false);
@@ -357,15 +373,13 @@ export class Consumer<T> {
 
   #reportDropped(dropped: number): void {
     const reported: Array<[T, number]> = [];
-    for (let i = 0; i < dropped; i++) {
-      reported.push([this.#dropped.decode(i * this.#bytes), this.#words[words.reasons + i] as number]);
-    }
-    const before = this.#draining;
-    this.#draining = true;
+    for (let i = 0; i < dropped; i++) reported.push(this.#outlet.dropped(i));
+    const before = this.#quick.does;
+    this.#quick.does = DRAINING;
     try {
       for (const [record, reason] of reported) this.#events.dropped(record, reason);
     } finally {
-      this.#draining = before;
+      this.#quick.does = before;
     }
   }
 
@@ -375,6 +389,7 @@ export class Consumer<T> {
   }
 
   #pop(max: number, once = false): T[] {
+    if (this.#outlet.inPlace && max > 1) return this.#outlet.pop(max);
     // A native call that has taken records of a lane takes no more of that lane if the next one must be dropped, so one
     // call may return too few.
     if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
@@ -384,7 +399,7 @@ export class Consumer<T> {
       if (this.#drops && values.length > 0 && this.#native.closed() === DISPOSED) break;
       const count = this.#take(Math.min(stagedRecords, max - values.length), once);
       if (count === 0) break;
-      for (let i = 0; i < count; i++) values.push(this.#out.decode(i * this.#bytes));
+      for (let i = 0; i < count; i++) values.push(this.#outlet.taken(i));
     }
     return values;
   }
@@ -407,7 +422,7 @@ export class Consumer<T> {
   }
 
   #notDraining(): void {
-    if (this.#draining) {
+    if (this.#quick.does === DRAINING) {
       throw new SluiceError(
         'ERR_SLUICE_REENTRANT',
         'Queue: a visit of drain() and a listener must not consume',
@@ -416,18 +431,11 @@ export class Consumer<T> {
   }
 
   get #isBusy(): boolean {
-    return this.#draining || this.#loop !== undefined;
+    return this.#quick.does === DRAINING || this.#loop !== undefined;
   }
 
   #reentrant(where: string): SluiceError {
-    const does = this.#draining ? 'draining' : 'consuming';
+    const does = this.#quick.does === DRAINING ? 'draining' : 'consuming';
     return new SluiceError('ERR_SLUICE_REENTRANT', `${where}: this object is already ${does}`);
-  }
-
-  /** Throws for a negative answer of native code. */
-  #checked(answer: number): number {
-    if (answer === NOT_CONSUMER) throw notConsumer();
-    if (answer < 0) throw failed('Queue', answer);
-    return answer;
   }
 }

@@ -1,6 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { isThenable, type Options, onAbort, SluiceError } from '../input/index.js';
-import { timeoutMsMax } from './options.js';
+import { queueLimits } from '../binding/index.js';
+import { isThenable, Options, onAbort, SluiceError } from '../input/index.js';
+import { batchMax, type ConsumeOptions, timeoutMsMax } from './options.js';
 
 /** How many handlers run at a time, and how long a loop waits for one. */
 export interface Limits {
@@ -28,6 +29,21 @@ export function checkedLimits(given: Options, concurrency: number): Limits {
       ? Number.POSITIVE_INFINITY
       : given.number('graceMs', 0, timeoutMsMax, graceMsDefault);
   return { concurrency, handlerTimeoutMs, graceMs };
+}
+
+/** Reads the options of `Queue.consume`. */
+export function checkedConsume(options: ConsumeOptions | undefined): {
+  readonly batchSize: number;
+  readonly spin: number;
+  readonly signal: AbortSignal | undefined;
+  readonly limits: Limits;
+} {
+  const known = ['batchSize', 'concurrency', 'spin', 'handlerTimeoutMs', 'graceMs', 'signal'];
+  const given = new Options('Queue.consume', options, known);
+  const batchSize = given.integer('batchSize', 1, batchMax, 64);
+  const limits = checkedLimits(given, given.integer('concurrency', 1, batchMax, 1));
+  const spin = given.integer('spin', 0, queueLimits.spin, 0);
+  return { batchSize, spin, signal: given.signal(), limits };
 }
 
 /** The second argument of a handler of `Queue.consume`. */

@@ -237,3 +237,12 @@ function checkedWeights(where: string, weights: unknown, lanes: number): number[
     true,
   );
 }
+
+/** The most records of a batch, and the most handlers. */
+export const batchMax = 65_536;
+
+/** Checks the size of a batch. */
+export function checkBatch(where: string, max: unknown): void {
+  if (typeof max === 'number' && isInteger(max) && max >= 1 && max <= batchMax) return;
+  throw optionError(where, `a whole number from 1 to ${batchMax}`, max, typeof max !== 'number');
+}

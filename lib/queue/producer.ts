@@ -6,20 +6,23 @@ import {
   disposed,
   ENDED_WAITER,
   failed,
+  type HotCalls,
   LINE_FULL,
   type NativeQueue,
   NO_RESOURCES,
   overflows,
+  type QueueStaging,
   queueLimits,
   queueStaging,
   SERVED_WAITER,
   stagedRecords,
   Weak,
 } from '../binding/index.js';
-import { isInteger, isRecordError, listedError, Options, optionError, SluiceError } from '../input/index.js';
-import { type Codec, codecOf, type RecordType } from '../record/index.js';
+import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
+import type { Codec, RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
 import type { Events } from './events.js';
+import { Inlet } from './inlet.js';
 import { checkedTtl, checkedWait, checkTimeout, type PushOptions, type WaitOptions } from './options.js';
 import { Permit } from './permit.js';
 import { closed, RoomWaits } from './room-waits.js';
@@ -35,12 +38,11 @@ const awaited = new Set<Producer<unknown>>();
 /** The producer's half of a queue object. Its methods are documented on `Queue`. */
 export class Producer<T> {
   readonly #native: NativeQueue;
-  /** The hot functions in fields of their own: the native object has too many functions for V8 to find these fast. */
-  readonly #push: NativeQueue['push'];
-  readonly #pushMany: NativeQueue['pushMany'];
+  readonly #inlet: Inlet<T>;
+  readonly #calls: HotCalls;
   readonly #in: Codec<T>;
+  readonly #inAt: number;
   readonly #record: RecordType<T>;
-  readonly #bytes: number;
   readonly #words: BigUint64Array;
   readonly #events: Events<T>;
   /**
@@ -49,24 +51,24 @@ export class Producer<T> {
   readonly #onOverflow: ((record: never) => void) | undefined;
   readonly #waiters: RoomWaits;
   #listening = false;
-  #listing = false;
   #waits = 0;
   #onRing: (() => void) | undefined;
 
   constructor(
     native: NativeQueue,
+    calls: HotCalls,
     record: RecordType<T>,
-    staging: { in: ArrayBuffer; words: ArrayBuffer },
+    staging: QueueStaging,
     events: Events<T>,
     onOverflow: ((record: T) => void) | undefined,
   ) {
     this.#native = native;
-    this.#push = native.push;
-    this.#pushMany = native.pushMany;
+    this.#inlet = new Inlet(native, calls, record, staging);
+    this.#calls = calls;
+    this.#in = this.#inlet.codec;
+    this.#inAt = staging.in;
     this.#record = record;
-    this.#in = codecOf(record, staging.in);
-    this.#bytes = record.bytes;
-    this.#words = new arrays.BigUint64Array(staging.words);
+    this.#words = new arrays.BigUint64Array(staging.buffer, staging.words, queueStaging.bytes / 8);
     this.#events = events;
     this.#onOverflow = native.overflow === overflows.caller ? onOverflow : undefined;
     this.#waiters = new RoomWaits(native, native.lanes, (by) => this.keepAlive(by));
@@ -74,19 +76,25 @@ export class Producer<T> {
 
   /** Writes `value` where the next native push takes it from. */
   stage(value: T): void {
-    this.#in.encode(value, 0);
+    this.#in.encode(value, this.#inAt);
   }
 
   /** Returns the value that was staged last. */
   staged(): T {
-    return this.#in.decode(0);
+    return this.#inlet.staged();
   }
 
   tryPush(value: T, options: PushOptions | undefined): boolean {
-    if (options !== undefined)
-      return this.#tryPushTo(value, new Options('Queue.tryPush', options, ['lane', 'ttlMs']));
-    this.#in.encode(value, 0);
-    const pushed = this.#push();
+    if (options !== undefined) return this.tryPushTo(value, options);
+    this.#in.encode(value, this.#inAt);
+    const calls = this.#calls;
+    const answer = calls.push(calls.cell, calls.low, calls.high);
+    return !answer || this.pushedOtherwise(answer, value);
+  }
+
+  /** Called with each answer but success. Not a private method: V8 needs more bytecodes for the call of one. */
+  pushedOtherwise(answer: number, value: T): boolean {
+    const pushed = this.#inlet.pushedOtherwise(answer);
     return pushed === undefined || this.#notPushed(pushed, value, 0);
   }
 
@@ -95,7 +103,7 @@ export class Producer<T> {
     try {
       return this.#pushAll(list, options);
     } catch (error) {
-      throw this.#listed(error, list);
+      throw this.#inlet.listed(error, list);
     }
   }
 
@@ -107,13 +115,13 @@ export class Producer<T> {
     this.#stageTtl(where, given);
     const length = list.length;
     // With more than one native call, every value is checked before the first is added.
-    if (length > stagedRecords) this.#checkAll(list);
+    if (length > stagedRecords) this.#inlet.checkAll(list);
     let added = 0;
     while (added < length) {
       const count = Math.min(stagedRecords, length - added);
-      this.#stageMany(list, added, count);
+      this.#inlet.stageMany(list, added, count);
       const hasTtl = this.#stageTtl(where, given);
-      const taken = this.#pushMany(count, lane, hasTtl, length - added - count);
+      const taken = this.#inlet.pushMany(count, lane, hasTtl, length - added - count);
       if (taken < 0) {
         if (added === 0) throw this.#error(taken);
         return added;
@@ -131,7 +139,7 @@ export class Producer<T> {
     const { timeoutMs, signal } = checkedWait(given);
     signal?.throwIfAborted();
     const lane = this.#lane(given);
-    this.#in.encode(value, 0);
+    this.#in.encode(value, this.#inAt);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return;
@@ -152,7 +160,7 @@ export class Producer<T> {
     checkTimeout(where, timeoutMs);
     const given = new Options(where, options, ['lane', 'ttlMs']);
     const lane = this.#lane(given);
-    this.#in.encode(value, 0);
+    this.#in.encode(value, this.#inAt);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return true;
@@ -298,67 +306,19 @@ export class Producer<T> {
     if (this.#native.closed() === 1) this.tellClosed();
   }
 
-  #tryPushTo(value: T, given: Options): boolean {
+  tryPushTo(value: T, options: PushOptions): boolean {
+    const given = new Options('Queue.tryPush', options, ['lane', 'ttlMs']);
     const lane = this.#lane(given);
-    this.#in.encode(value, 0);
+    this.#in.encode(value, this.#inAt);
     const hasTtl = this.#stageTtl('Queue.tryPush', given);
     const pushed = this.#native.pushTo(lane, hasTtl, 0);
     return pushed === undefined || this.#notPushed(pushed, value, lane);
   }
 
   #notPushed(answer: number, value: T, lane: number): false {
-    if (answer !== 0) throw this.#error(answer);
+    if (answer < 0) throw this.#error(answer);
     this.#full(value, lane);
     return false;
-  }
-
-  /**
-   * Encodes `count` values of `list`, from index `first` on. Getters of the values may push single records, which use
-   * the first place of the buffer: so the value for that place is encoded last.
-   */
-  #stageMany(list: readonly T[], first: number, count: number): void {
-    this.#beginListing();
-    try {
-      this.#in.encodeMany(list, first, count);
-    } finally {
-      this.#listing = false;
-    }
-  }
-
-  /** Throws if a value of `list` cannot be encoded. */
-  #checkAll(list: readonly T[]): void {
-    this.#beginListing();
-    try {
-      for (const value of list) this.#in.encode(value, 0);
-    } finally {
-      this.#listing = false;
-    }
-  }
-
-  #beginListing(): void {
-    if (this.#listing) {
-      throw new SluiceError(
-        'ERR_SLUICE_REENTRANT',
-        'Queue.tryPushMany: called from within a getter of its own list',
-      );
-    }
-    this.#listing = true;
-  }
-
-  /**
-   * Returns the error of a bad record of `list` with the index of the first bad one, and any other error as it is. The
-   * records are encoded once more to find the index: an encoder that counts would make every good list slower.
-   */
-  #listed(error: unknown, list: readonly T[]): unknown {
-    if (!isRecordError(error)) return error;
-    for (const [index, value] of list.entries()) {
-      try {
-        this.#in.encode(value, 0);
-      } catch (again) {
-        return isRecordError(again) ? listedError(again, index) : error;
-      }
-    }
-    return error;
   }
 
   #full(value: T, lane: number): void {

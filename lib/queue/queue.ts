@@ -8,16 +8,13 @@ import {
   type Handle,
   isMaker,
   type Maker,
-  Memory,
-  made,
   maker,
   type NativeQueue,
   native,
   overflows,
-  type QueueStaging,
-  queueLimits,
   queueStaging,
-  stagedRecords,
+  type Reason,
+  staged,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError } from '../input/index.js';
 import { RecordType, type RecordView } from '../record/index.js';
@@ -84,25 +81,23 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   readonly #layer: OverflowLayer<T> | undefined;
   readonly #drainWaits: DrainWaits;
   readonly #words: Float64Array;
+  /** Whether this object pushes through the WebAssembly face. */
+  readonly #isWasm: boolean;
 
   private constructor(
     by: Maker,
     record: RecordType<T>,
-    attach: (staging: QueueStaging) => NativeQueue,
+    attach: (staging: ArrayBuffer | undefined) => NativeQueue | Reason,
     where: string,
     onOverflow: unknown,
     spills?: CheckedQueue<T>['spills'],
   ) {
     if (!isMaker(by)) throw constructorError('Queue', 'Queue.create() or Queue.attach()');
-    const staging = {
-      in: new Memory(stagedRecords * record.bytes),
-      out: new Memory(stagedRecords * record.bytes),
-      dropped: new Memory(queueLimits.droppedAtOnce * record.bytes),
-      words: new Memory(queueStaging.bytes),
-    };
+    const { native: made, staging, calls } = staged(where, record.bytes, attach);
     this.record = record;
-    this.#words = new arrays.Float64Array(staging.words);
-    this.#native = attach(staging);
+    this.#native = made;
+    this.#isWasm = calls.pushes;
+    this.#words = new arrays.Float64Array(staging.buffer, staging.words, queueStaging.bytes / 8);
     this.#attachment = new Attachment('queue', this, this.#native);
     this.capacity = this.#native.capacity;
     let listener: ((record: T) => void) | undefined;
@@ -114,11 +109,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     }
     const producer =
       spills === undefined
-        ? new Producer(this.#native, record, staging, this.#events, listener)
-        : new SpillingProducer(this.#native, record, staging, this.#events, spills);
+        ? new Producer(this.#native, calls, record, staging, this.#events, listener)
+        : new SpillingProducer(this.#native, calls, record, staging, this.#events, spills);
     this.#producer = producer;
     this.#layer = producer instanceof SpillingProducer ? producer.layer : undefined;
-    this.#consumer = new Consumer(this.#native, record, staging, this.#events);
+    this.#consumer = new Consumer(this.#native, calls, record, staging, this.#events);
     this.#drainWaits = new DrainWaits(this.#native, this.#producer);
   }
 
@@ -152,7 +147,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return new Queue(
       maker,
       record,
-      (staging) => made(where, native.createQueue(described, staging)),
+      (staging) => native.createQueue(described, staging),
       where,
       onOverflow,
       spills,
@@ -181,7 +176,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return new Queue(
       maker,
       record,
-      (staging) => made(where, native.attachQueue(checked, record.schema, staging)),
+      (staging) => native.attachQueue(checked, record.schema, staging),
       where,
       onOverflow,
     );
@@ -392,7 +387,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @example
    * queue.drain((order) => totals.set(order.sku, (totals.get(order.sku) ?? 0) + 1));
    */
-  drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
+  drain(visit: (record: RecordView<T>) => void, max?: number): number {
     return this.#consumer.drain(visit, max);
   }
 
@@ -563,7 +558,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * const { pushed, depth } = queue.stats();
    */
   stats(): QueueStats {
-    return statsOf(what, this.#native, this.#words);
+    return statsOf(what, this.#native, this.#words, this.#isWasm);
   }
 
   /**

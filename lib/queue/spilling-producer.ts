@@ -1,4 +1,4 @@
-import type { NativeQueue } from '../binding/index.js';
+import type { HotCalls, NativeQueue, QueueStaging } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
 import type { RecordType } from '../record/index.js';
 import type { Batcher } from './batcher.js';
@@ -22,12 +22,13 @@ export class SpillingProducer<T> extends Producer<T> {
 
   constructor(
     native: NativeQueue,
+    calls: HotCalls,
     record: RecordType<T>,
-    staging: { in: ArrayBuffer; words: ArrayBuffer },
+    staging: QueueStaging,
     events: Events<T>,
     plan: { readonly layer: OverflowPlan<T>; readonly maxWaiting: number },
   ) {
-    super(native, record, staging, events, undefined);
+    super(native, calls, record, staging, events, undefined);
     this.#ring = native;
     this.#reports = events;
     const queue: LayeredQueue<T> = {

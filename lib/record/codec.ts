@@ -19,11 +19,11 @@ export interface Codec<T> {
    */
   encode(value: T, at: number): void;
   /**
-   * Encodes `count` values of `list`, from index `first` on, into consecutive records at the start of the buffer. It
-   * encodes the last value first: a record that a getter of a value pushes uses the first place, and so overwrites no
-   * value that is encoded already.
+   * Encodes `count` values of `list`, from index `first` on, into records from `at` on, `apart` bytes from one to the
+   * next. It encodes the last value first: a record that a getter of a value pushes uses the first place, and so
+   * overwrites no value that is encoded already.
    */
-  encodeMany(list: readonly T[], first: number, count: number): void;
+  encodeMany(list: readonly T[], first: number, count: number, at: number, apart: number): void;
   decode(at: number): T;
   /** Returns the view of the record at the position given to `move`: always the same object. */
   view(): RecordView<T>;

@@ -46,7 +46,7 @@ const fieldsEach = 5;
  * Numbers are written through typed arrays and read through a DataView: the fastest of the four combinations, as
  * measured.
  */
-export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
+export function compile<T>({ fields, offsets }: Layout): CodecFactory<T> {
   const names = keys(fields);
   const used: Partial<Record<NumberKind, true>> & { __proto__: null } = { __proto__: null };
   let values = '';
@@ -129,8 +129,8 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
       const ${values};
       ${writes}
     }
-    function encodeMany(list, first, count) {
-      for (let i = count - 1; i >= 0; i--) encode(list[first + i], i * ${recordBytes});
+    function encodeMany(list, first, count, at, apart) {
+      for (let i = count - 1; i >= 0; i--) encode(list[first + i], at + i * apart);
     }
     function decode(at) { return { ${object} }; }
     return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };

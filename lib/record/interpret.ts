@@ -29,7 +29,7 @@ interface Step extends Access {
 
 type Values = Record<string, unknown>;
 
-export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
+export function interpret<T>({ fields, offsets }: Layout): CodecFactory<T> {
   const names = keys(fields);
   // newList() returns an array, and newRecord() an object, with an own property for each field, in the order of the
   // fields. An assignment to an own property calls no setter of a prototype, so no setter sees the value.
@@ -65,8 +65,8 @@ export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): C
       }
     }
 
-    function encodeMany(list: readonly T[], first: number, count: number): void {
-      for (let i = count - 1; i >= 0; i--) encode(list[first + i] as T, i * recordBytes);
+    function encodeMany(list: readonly T[], first: number, count: number, at: number, apart: number): void {
+      for (let i = count - 1; i >= 0; i--) encode(list[first + i] as T, at + i * apart);
     }
 
     function decode(at: number): T {

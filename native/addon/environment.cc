@@ -1,6 +1,11 @@
 #include "addon/environment.h"
 
+#include <cstring>
+
+#include "addon/random.h"
 #include "addon/registry.h"
+#include "platform/arena.h"
+#include "session/queue_cell.h"
 
 namespace sluice {
 
@@ -29,6 +34,19 @@ void Attachment::detach() {
 
 Environment::Environment(napi_env env) : env_(env), number_(Registry::instance().next_number()) {
   napi_get_uv_event_loop(env, &loop_);
+}
+
+bool Environment::open_window(void* memory) {
+  Arena* arena = Arena::instance();
+  if (arena == nullptr || !arena->lay_over(memory)) return false;
+  // The first thread that gets here writes it.
+  [[maybe_unused]] static const bool written = [arena] {
+    const std::uint64_t secret = random_word();
+    std::memcpy(arena->first_page() + kSecretOffset, &secret, sizeof secret);
+    return true;
+  }();
+  window_ = arena;
+  return true;
 }
 
 void Environment::install(napi_env env) {

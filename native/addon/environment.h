@@ -9,6 +9,7 @@
 
 namespace sluice {
 
+class Arena;
 class Environment;
 
 // One thread's attachment to a shared object. Hot functions get it as their data pointer.
@@ -47,6 +48,10 @@ class Environment {
   // The environment's number as an owner of thread slots: all attachments of one object in this thread share a slot.
   std::uint64_t number() const { return number_; }
   uv_loop_t* loop() const { return loop_; }
+  // The arena, if this thread has a window on it (see platform/arena.h); nullptr: it has none.
+  Arena* window() const { return window_; }
+  // Makes a window of the kBytes bytes at `memory`, which V8 has mapped for this thread. Returns whether it succeeded.
+  bool open_window(void* memory);
 
   // Called when a loop handle begins to close, and when it is closed. The thread ends only after all of them are
   // closed.
@@ -62,6 +67,7 @@ class Environment {
   napi_env env_;
   const std::uint64_t number_;
   uv_loop_t* loop_ = nullptr;
+  Arena* window_ = nullptr;
   Attachment* attachments_ = nullptr;  // the newest first
   unsigned closing_ = 0;
   bool ending_ = false;

@@ -28,13 +28,19 @@ class ObjectAttachment : public Attachment {
   // Keeps `buffer` as the staging buffer. False: it is shorter than the layout.
   bool stage(napi_env env, napi_value buffer) {
     staging_ = Staging(env, buffer);
-    words_ = Words(staging_.span());
-    return words_.bytes() >= Layout::kBytes;
+    return stage(staging_.span());
   }
 
  protected:
   ObjectAttachment(Environment& environment, std::shared_ptr<Shared> shared)
       : Attachment(environment), shared_(std::move(shared)) {}
+
+  bool stage(std::span<std::byte> buffer) {
+    words_ = Words(buffer);
+    return words_.bytes() >= Layout::kBytes;
+  }
+  // The staging buffer as JavaScript made it; empty: it is memory of native code.
+  std::span<std::byte> staged() const { return staging_.span(); }
 
   // Gives back everything that other threads may need. The shared object still exists meanwhile.
   virtual void end() = 0;

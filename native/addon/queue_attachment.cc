@@ -1,37 +1,81 @@
 #include "addon/queue_attachment.h"
 
+#include <cstring>
+
 #include "addon/objects.h"
+#include "addon/random.h"
 
 namespace sluice {
 
 QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
-                                 ThreadSlot& slot)
+                                 ThreadSlot& slot, Piece cell)
     : ObjectAttachment(environment, std::move(shared)),
-      session_(shared_->view(), *shared_, slot, shared_->time.clock(), Registry::instance().next_number()) {}
-
-QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
-  return made_with_slot(shared->view().thread_slots(), environment,
-                        [&](ThreadSlot* slot) { return new QueueAttachment(environment, shared, *slot); });
+      session_(shared_->view(), *shared_, slot, shared_->time.clock(), Registry::instance().next_number()),
+      memory_(std::move(cell)) {
+  if (memory_) cell_ = new (memory_.memory()) QueueCell{};
+  napi_adjust_external_memory(environment.env(), static_cast<std::int64_t>(memory_.bytes()), nullptr);
 }
 
-bool QueueAttachment::stage(napi_env env, napi_value buffers) {
-  const Napi::Object named(env, buffers);
-  in_ = Staging(env, get(named, "in"));
-  out_ = Staging(env, get(named, "out"));
-  dropped_records_ = Staging(env, get(named, "dropped"));
-  return ObjectAttachment::stage(env, get(named, "words")) &&
-         session_.use({in_.span(), out_.span(), dropped_records_.span(), words()});
+QueueAttachment::~QueueAttachment() {
+  napi_adjust_external_memory(environment_.env(), -static_cast<std::int64_t>(memory_.bytes()), nullptr);
+}
+
+QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared,
+                                       Piece cell) {
+  return made_with_slot(shared->view().thread_slots(), environment, [&](ThreadSlot* slot) {
+    return new QueueAttachment(environment, shared, *slot, std::move(cell));
+  });
+}
+
+bool QueueAttachment::stage(napi_env env, napi_value buffer) {
+  const QueueStaging::Places places(session_.record_bytes());
+  std::byte* begin = cell_ == nullptr ? nullptr : memory_.memory() + sizeof(QueueCell);
+  if (cell_ == nullptr) {
+    if (!ObjectAttachment::stage(env, buffer) || staged().size() < places.layout.bytes()) return false;
+    begin = staged().data();
+  } else if (!ObjectAttachment::stage({begin, QueueStaging::kBytes})) {
+    return false;
+  }
+  const std::uint64_t records = kStagedRecords * session_.record_bytes();
+  QueueSession::Buffers buffers{
+      {begin + places.in, places.in_apart * kStagedRecords - sizeof(RingSlot<StdAtomics>)},
+      places.in_apart,
+      {begin + places.out, records},
+      {begin + places.dropped, kDroppedMax * session_.record_bytes()},
+      words(),
+      cell_ == nullptr ? nullptr : &cell_->state};
+  if (!session_.use(buffers)) return false;
+  if (cell() != nullptr) fill_cell(places);
+  return true;
+}
+
+void QueueAttachment::fill_cell(const QueueStaging::Places& places) {
+  const Arena& arena = *shared_->segment.arena();
+  const std::uint32_t begin = memory_.offset() + sizeof(QueueCell);
+  Queue& queue = session_.queue();
+  cell_->control = arena.offset_of(&queue.control());
+  cell_->ring = arena.offset_of(queue.ring().memory());
+  cell_->waiters = arena.offset_of(queue.room_waiters().memory());
+  cell_->slot = arena.offset_of(&session_.slot());
+  cell_->words = begin + static_cast<std::uint32_t>(places.words);
+  cell_->in = begin + static_cast<std::uint32_t>(places.in);
+  cell_->out = begin + static_cast<std::uint32_t>(places.out);
+  cell_->overwrites = queue.overwrites() ? 1 : 0;
+  cell_->capacity = queue.shape().ring_capacity();
+  cell_->record_bytes = session_.record_bytes();
+  key_ = random_word();
+  std::uint64_t secret = 0;
+  std::memcpy(&secret, arena.first_page() + kSecretOffset, sizeof secret);
+  cell_->key = key_ ^ secret;
 }
 
 void QueueAttachment::end() {
   napi_env env = environment_.env();
   session_.end();
+  if (cell_ != nullptr) cell_->key = random_word();
   drop_arrivals();
   drop_own_bell();
   for (GatheredBatch& gathered : batches_) gathered.buffer.release(env);
-  in_.release(env);
-  out_.release(env);
-  dropped_records_.release(env);
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------

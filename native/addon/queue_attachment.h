@@ -43,12 +43,26 @@ struct SharedQueue : SharedObject, QueueHost {
 class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging> {
  public:
   // nullptr when kThreadsMax threads have this queue attached.
-  static QueueAttachment* make(Environment& environment, std::shared_ptr<SharedQueue> shared);
+  // `cell`: the memory for a cell, or nothing.
+  static QueueAttachment* make(Environment& environment, std::shared_ptr<SharedQueue> shared, Piece cell);
+
+  ~QueueAttachment() override;
 
   QueueSession& session() { return session_; }
 
-  // Keeps the buffers { in, out, dropped, words }: see QueueSession::Buffers. False: one of them is too small.
-  bool stage(napi_env env, napi_value buffers);
+  // The size of a cell for records of that many bytes.
+  static std::uint64_t cell_bytes(std::uint64_t record_bytes) {
+    return sizeof(QueueCell) + QueueStaging::Places(record_bytes).layout.bytes();
+  }
+  // Keeps `buffer` as the staging, with all parts of QueueStaging; an attachment with a cell has its staging there.
+  // False: the buffer is too small.
+  bool stage(napi_env env, napi_value buffer);
+  // The cell of the session, if the WebAssembly face can be called for it; nullptr: it has none, or its queue does not
+  // lie in the arena.
+  const QueueCell* cell() const { return shared_->segment.arena() != nullptr ? cell_ : nullptr; }
+  std::uint64_t key() const { return key_; }
+  // The offset in the arena at which the cell begins; 0: there is none.
+  std::uint32_t cell_offset() const { return cell_ == nullptr ? 0 : memory_.offset(); }
 
   // Returns the attachment's own bell, which it makes at the first call. Must be called before the session waits for
   // room. Throws std::bad_alloc.
@@ -86,7 +100,8 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
     bool is_open = false;
   };
 
-  QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadSlot& slot);
+  QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadSlot& slot,
+                  Piece cell);
   void end() override;
   void drop_arrivals();
   void drop_own_bell();
@@ -94,7 +109,13 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   QueueSession session_;
   bool parked_ = false;  // from a park() that returned kParked until unpark()
   bool ref_ = true;
-  Staging in_, out_, dropped_records_;
+  void fill_cell(const QueueStaging::Places& places);
+
+  // Given back when this object is deleted, not when it is detached: until then a call of lib/ may be on the stack that
+  // reads or writes the staging, such as an encoder from within which a getter has disposed of the queue.
+  const Piece memory_;
+  std::uint64_t key_ = 0;      // of the cell
+  QueueCell* cell_ = nullptr;  // at the beginning of `memory_`
   LoopBell arrivals_, served_;
   std::unique_ptr<Bell> own_bell_;
   std::deque<GatheredBatch> batches_;  // a deque, because an open batch must not move

@@ -29,12 +29,19 @@ napi_value take(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.session().take(arguments[0])));
 }
 
-// takeOne(): removes one record; undefined, or 0 if there was none
+// takeOne(): removes one record; undefined, or kNone if there was none
 napi_value take_one(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   if (!self.session().consumes()) return number(env, kNotConsumer);
-  return self.session().take(1) == 0 ? number(env, 0) : nullptr;
+  return self.session().take(1) == 0 ? number(env, kNone) : nullptr;
+}
+
+// tell(): wakes the threads that wait for what was freed; called after records were taken through the other face
+napi_value tell(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (!self.detached()) self.session().tell_of_room();
+  return nullptr;
 }
 
 // wantDropped(0 | 1): whether dropped records are copied out
@@ -109,9 +116,19 @@ napi_value set_ref(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction<functions::kQueue> kFunctions[] = {
-    {"next", next},          {"take", take},         {"takeOne", take_one},     {"wantDropped", want_dropped},
-    {"park", guarded<park>}, {"unpark", unpark},     {"setRef", set_ref},       {"awaitRecord", await_record},
-    {"spin", spin},          {"consumes", consumes}, {"giveLease", give_lease}, {"onArrival", on_arrival},
+    {"tell", tell},
+    {"next", next},
+    {"take", take},
+    {"takeOne", take_one},
+    {"wantDropped", want_dropped},
+    {"park", guarded<park>},
+    {"unpark", unpark},
+    {"setRef", set_ref},
+    {"awaitRecord", await_record},
+    {"spin", spin},
+    {"consumes", consumes},
+    {"giveLease", give_lease},
+    {"onArrival", on_arrival},
 };
 
 }  // namespace

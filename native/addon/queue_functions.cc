@@ -8,6 +8,9 @@
 #include "core/gate/order_tag.h"
 
 namespace sluice {
+
+static_assert(Arena::kBytes == kArenaPages * kWasmPageBytes);
+
 namespace {
 
 napi_value drained(napi_env env, napi_callback_info info) {
@@ -93,12 +96,40 @@ constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
     {"gone", count_of_lane<&Queue::gone>},
 };
 
-Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Value& staging) {
-  QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
+// How JavaScript calls the WebAssembly face of an attachment: the cell, its key, and whether it may take records, too.
+Napi::Value face_of(Napi::Env env, const QueueAttachment& attached, const QueueShape& shape) {
+  Napi::Object face = Napi::Object::New(env);
+  put(face, "cell", static_cast<double>(attached.cell_offset()));
+  put(face, "low", static_cast<double>(static_cast<std::int32_t>(attached.key())));
+  put(face, "high", static_cast<double>(static_cast<std::int32_t>(attached.key() >> 32)));
+  put(face, "takes", shape.plain() && !shape.overwrites());
+  return face;
+}
+
+// Returns memory for a cell, if `staging` is undefined; nothing if it is a buffer, or if the arena has no room.
+Piece cell_for(Napi::Env env, const Napi::Value& staging, std::uint64_t record_bytes) {
+  if (!staging.IsUndefined()) return {};
+  return {Environment::of(env).window(), QueueAttachment::cell_bytes(record_bytes)};
+}
+
+Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Value& staging,
+                   Piece cell) {
+  QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared, std::move(cell));
   return object_of<functions::kQueue>(
       env, attached, staging, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions},
       [&](Napi::Object& object) {
         const QueueShape& shape = shared->shape();
+        const QueueStaging::Places places(shape.record_bytes);
+        const std::uint32_t offset = attached->cell_offset();
+        const double begin = offset == 0 ? 0 : offset + static_cast<double>(sizeof(QueueCell));
+        Napi::Object at = Napi::Object::New(env);
+        put(at, "words", begin + static_cast<double>(places.words));
+        put(at, "in", begin + static_cast<double>(places.in));
+        put(at, "inApart", static_cast<double>(places.in_apart));
+        put(at, "out", begin + static_cast<double>(places.out));
+        put(at, "dropped", begin + static_cast<double>(places.dropped));
+        put(object, "places", at);
+        if (attached->cell() != nullptr) put(object, "face", face_of(env, *attached, shape));
         put(object, "capacity", static_cast<double>(shape.capacity));
         put(object, "lanes", static_cast<double>(shape.lanes));
         put(object, "expires", shape.expires);
@@ -109,7 +140,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
 }
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
-//               commit, shed?: { targetMs, intervalMs }, clock? }, staging)
+//               commit, shed?: { targetMs, intervalMs }, clock? }, staging?)
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedQueue>();
@@ -141,19 +172,42 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment = Segment::create<Queue>(shape, schema, commit, Queue::tags_bytes(shape));
+  Piece cell = cell_for(info.Env(), info[1], shape.record_bytes);
+  if (!cell && info[1].IsUndefined()) return Napi::String::New(info.Env(), kNoCell);
+  // Only a queue for which the WebAssembly face has calls belongs in the arena.
+  Arena* arena = shape.meta_bytes() == 0 ? Environment::of(info.Env()).window() : nullptr;
+  shared->segment = Segment::create<Queue>(shape, schema, commit, Queue::tags_bytes(shape), arena);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   Queue(shared->segment.body(), shape).format(start);
   Registry::instance().add(shared);
-  return attach(info.Env(), shared, info[1]);
+  return attach(info.Env(), shared, info[1], std::move(cell));
 }
 
-// attachQueue(handle, schema, staging)
+// attachQueue(handle, schema, staging?)
 Napi::Value attach_queue(const Napi::CallbackInfo& info) {
   const auto schema = [&](const SharedQueue&, const QueueShape&) { return u64(info[1]); };
   return by_handle<SharedQueue>(info, ObjectKind::kQueue, schema, [&](Napi::Env env, const auto& shared) {
-    return attach(env, shared, info[2]);
+    Piece cell = cell_for(env, info[2], shared->shape().record_bytes);
+    if (!cell && info[2].IsUndefined()) return Napi::Value(Napi::String::New(env, kNoCell));
+    return attach(env, shared, info[2], std::move(cell));
   });
+}
+
+// stagingBytes(recordBytes): the size of the staging of a queue
+Napi::Value staging_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(QueueStaging::Places(u64(info[0])).layout.bytes()));
+}
+
+// openWindow(octets): makes a window of the memory of a WebAssembly.Memory of Arena::kBytes bytes, over which `octets`
+// is a Uint8Array. Returns whether it succeeded.
+Napi::Value open_window(const Napi::CallbackInfo& info) {
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+  const bool known =
+      napi_get_typedarray_info(info.Env(), info[0], nullptr, &bytes, &memory, nullptr, nullptr) == napi_ok;
+  return Napi::Boolean::New(
+      info.Env(), known && bytes == Arena::kBytes && Environment::of(info.Env()).open_window(memory));
 }
 
 }  // namespace
@@ -161,6 +215,8 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
 void export_queue(Napi::Object exports) {
   export_function<guarded<create_queue>>(exports, "createQueue");
   export_function<guarded<attach_queue>>(exports, "attachQueue");
+  export_function<guarded<staging_bytes>>(exports, "stagingBytes");
+  export_function<guarded<open_window>>(exports, "openWindow");
 }
 
 }  // namespace sluice

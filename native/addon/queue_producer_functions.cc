@@ -16,7 +16,7 @@ napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
     self.session().ring_if_parked();
     return nullptr;
   }
-  return number(env, result == PushResult::kFull ? 0 : kClosed);
+  return number(env, result == PushResult::kFull ? kNone : kClosed);
 }
 
 // push(): lane 0, the queue's own ttl
@@ -24,6 +24,13 @@ napi_value push(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   return pushed(env, self, self.session().push(0, self.session().ttl(false)));
+}
+
+// ring(): wakes the consumer, if it sleeps; called after records were pushed through the other face
+napi_value ring(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (!self.detached()) self.session().ring_if_parked();
+  return nullptr;
 }
 
 // pushTo(lane, hasTtl, waits): with `waits`, a full queue does not count as a rejection
@@ -143,7 +150,7 @@ napi_value push_reserved(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.session().has_permits(arguments[0], arguments[1], arguments[2])) return number(env, kBadArgument);
-  self.session().push_reserved(arguments[0], self.session().in(), arguments[1], arguments[2],
+  self.session().push_reserved(arguments[0], self.session().in_from(0), arguments[1], arguments[2],
                                self.session().ttl(arguments[3] != 0));
   return number(env, 1);
 }
@@ -191,6 +198,7 @@ napi_value close_batch(napi_env env, napi_callback_info info) {
 
 constexpr HotFunction<functions::kQueue> kFunctions[] = {
     {"push", push},
+    {"ring", ring},
     {"pushTo", push_to},
     {"pushMany", push_many},
     {"waitPush", guarded<wait_push>},

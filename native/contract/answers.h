@@ -14,9 +14,15 @@ inline constexpr std::int32_t kNoResources = -102;  // the system has no memory,
 
 inline constexpr std::int32_t kClosed = -1;
 inline constexpr std::int32_t kNotConsumer = -2;
-inline constexpr std::int32_t kLineFull = -4;  // `maxWaiting` callers already wait for room
+inline constexpr std::int32_t kElsewhere = -3;  // this face does not do that: the native function does
+inline constexpr std::int32_t kLineFull = -4;   // `maxWaiting` callers already wait for room
 // The answer of next() when it shows one record that has already left the queue. A count of records is at most 64.
 inline constexpr std::int32_t kShownAndGone = 65;
+// The answer of a push of one record that found no room, and of takeOne() if there was no record. For success the
+// WebAssembly face answers kDone; a native function returns undefined, because a number would have to be created.
+inline constexpr std::int32_t kNone = 1, kDone = 0;
+// Answers of the WebAssembly face: see session/queue_calls.h. kThenRing and kThenTell are added to another answer.
+inline constexpr std::int32_t kShowElsewhere = 66, kThenRing = 128, kThenTell = 128;
 
 // Answers of park() and awaitRecord(): the next step of a consumer that found no record.
 enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };

@@ -42,6 +42,8 @@ inline void describe_answers(TypeScript& to) {
               {"noResources", kNoResources},
               {"closed", kClosed},
               {"notConsumer", kNotConsumer},
+              {"none", kNone},
+              {"elsewhere", kElsewhere},
               {"lineFull", kLineFull},
               {"unknownSku", kUnknownSku},
               {"unknownGroup", kUnknownGroup}});
@@ -52,6 +54,7 @@ inline void describe_answers(TypeScript& to) {
       kPartDisposed,
       kQueueGated,
       kClocksDiffer,
+      kNoCell,
       kBadStaging,
       kBadRange,
       reason(AttachError::kBadSchema),
@@ -79,6 +82,10 @@ inline void describe_queue(TypeScript& to) {
   to.words<Park>("parks", "The next step of a consumer that found no record.");
   to.number("shownAndGone", "The answer of next() when it shows one record that has already left the queue.",
             kShownAndGone);
+  to.numbers(
+      "faceAnswers",
+      "Answers of the WebAssembly face of a queue. `thenRing` and `thenTell` are added to another one.",
+      {{"done", kDone}, {"showElsewhere", kShowElsewhere}, {"thenRing", kThenRing}, {"thenTell", kThenTell}});
 }
 
 inline void describe_limiter(TypeScript& to) {
@@ -133,6 +140,7 @@ inline void describe_staging(TypeScript& to) {
   to.numbers("queueStaging", "Offsets in the buffer `words` of a queue, in bytes.",
              {{"ttlNs", QueueStaging::kTtlNs},
               {"dropped", QueueStaging::kDropped},
+              {"shownAt", QueueStaging::kShownAt},
               {"reasons", QueueStaging::kReasons},
               {"reasonBytes", QueueStaging::kReasonBytes},
               {"figures", QueueStaging::kFigures},
@@ -217,6 +225,9 @@ inline void describe_limits(TypeScript& to) {
   to.number("threadsMax", "The most threads that can have one object attached at one time.", kThreadsMax);
   to.number("stagedRecords", "The most records in the buffer `in` of a queue, and in its buffer `out`.",
             kStagedRecords);
+  to.number("arenaPages",
+            "The size of the memory that native code and WebAssembly share, in pages of 64 KiB.",
+            kArenaPages);
   to.numbers("queueLimits", "The largest settings of a queue, and of calls to it.",
              {{"capacity", kCapacityMax},
               {"lanes", kLanesMax},

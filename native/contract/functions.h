@@ -10,15 +10,16 @@ namespace functions {
 inline constexpr std::string_view kAddon[] = {"createClock",   "attachClock",   "createQueue", "attachQueue",
                                               "createLimiter", "attachLimiter", "createStock", "restoreStock",
                                               "attachStock",   "createGate",    "gateParts",   "attachGate",
-                                              "pinThread"};
+                                              "pinThread",     "stagingBytes",  "openWindow"};
 inline constexpr std::string_view kClock[] = {"now", "advance"};
 inline constexpr std::string_view kQueue[] = {
-    "push",      "pushTo",      "pushMany",   "waitPush",    "waitReserve", "waiterState",  "leave",
-    "retire",    "awaitServed", "onServed",   "keepAlive",   "reserve",     "pushReserved", "openBatch",
-    "fillBatch", "flushBatch",  "closeBatch", "next",        "take",        "takeOne",      "wantDropped",
-    "park",      "unpark",      "setRef",     "awaitRecord", "spin",        "consumes",     "giveLease",
-    "onArrival", "drained",     "consumed",   "empty",       "awaitEmpty",  "emptied",      "close",
-    "closed",    "depth",       "claimed",    "gone",        "stats",       "dispose"};
+    "ring",         "tell",        "push",      "pushTo",      "pushMany",   "waitPush",    "waitReserve",
+    "waiterState",  "leave",       "retire",    "awaitServed", "onServed",   "keepAlive",   "reserve",
+    "pushReserved", "openBatch",   "fillBatch", "flushBatch",  "closeBatch", "next",        "take",
+    "takeOne",      "wantDropped", "park",      "unpark",      "setRef",     "awaitRecord", "spin",
+    "consumes",     "giveLease",   "onArrival", "drained",     "consumed",   "empty",       "awaitEmpty",
+    "emptied",      "close",       "closed",    "depth",       "claimed",    "gone",        "stats",
+    "dispose"};
 inline constexpr std::string_view kLimiter[] = {
     "allow",  "tryAcquire", "peek",      "rooms",     "release", "penalize", "reward",
     "refund", "reset",      "block",     "overload",  "acquire", "tend",     "told",

@@ -23,6 +23,9 @@ inline constexpr std::uint32_t kSleepMsMax = 100;
 // on until the end of the call.
 inline constexpr std::uint32_t kSpinMax = 1'000'000;
 
+// The size of the memory that native code and WebAssembly share, in WebAssembly's pages: see platform/arena.h.
+inline constexpr std::uint64_t kWasmPageBytes = 65'536, kArenaPages = 16'384;
+
 // ---- limiter ----
 
 inline constexpr std::uint64_t kCostMax = 0xffff'ffff;

@@ -13,6 +13,8 @@ inline constexpr const char* kTooManyThreads = "too-many-threads";
 inline constexpr const char* kPartDisposed = "disposed";
 inline constexpr const char* kQueueGated = "queue-gated";
 inline constexpr const char* kClocksDiffer = "clocks-differ";
+// The arena has no room for the cell of a queue: lib/ calls again, with a staging buffer.
+inline constexpr const char* kNoCell = "no-cell";
 // lib/ never causes the next two.
 inline constexpr const char* kBadStaging = "bad-staging";
 inline constexpr const char* kBadRange = "bad-range";  // a number is out of range

@@ -6,7 +6,9 @@
 #include <cstdint>
 
 #include "contract/limits.h"
+#include "core/base/layout.h"
 #include "core/limiter/limiter_window.h"
+#include "core/queue/ring.h"
 #include "core/stock/item_table.h"
 #include "core/stock/ledger_key.h"
 #include "core/stock/stock_request.h"
@@ -16,12 +18,28 @@ namespace sluice {
 // Room for the figures in figures.h, in each buffer of an object.
 inline constexpr std::size_t kFiguresMax = 24, kFiguresBytes = kFiguresMax * sizeof(double);
 
-// The time to live of the next push, in nanoseconds; how many records the last call dropped; then, for each of these
-// that was copied, its `Dropped`, as a double.
+// The time to live of the next push, in nanoseconds; how many records the last call dropped; the place of the first
+// record that the WebAssembly face shows; then, for each dropped record that was copied, its `Dropped`, as a double.
+//
+//   the staging of a queue:  | these words | stamp | in[0] | stamp | in[1] ... | out[] | dropped[] |
 struct QueueStaging {
-  static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16, kReasonBytes = 8,
+  static constexpr std::size_t kTtlNs = 0, kDropped = 8, kShownAt = 16, kReasons = 24, kReasonBytes = 8,
                                kFigures = kReasons + kDroppedMax * kReasonBytes,
                                kBytes = kFigures + kFiguresBytes;
+
+  // Where the other parts begin, for records of that many bytes. Records in `in` lie as in the ring: each behind room
+  // for its stamp, `in_apart` bytes from one to the next.
+  struct Places {
+    explicit constexpr Places(std::uint64_t record_bytes)
+        : in_apart(Ring<>::slot_bytes(record_bytes)),
+          words(layout.place_bytes(kBytes)),
+          in(layout.place_bytes(in_apart, kStagedRecords) + sizeof(RingSlot<StdAtomics>)),
+          out(layout.place_bytes(record_bytes, kStagedRecords)),
+          dropped(layout.place_bytes(record_bytes, kDroppedMax)) {}
+
+    Layout layout;
+    std::uint64_t in_apart, words, in, out, dropped;
+  };
 };
 
 // A batch gathers records:  | count : u32 | permits : u32 | records ... |

@@ -44,12 +44,17 @@ void write_each_page(void* base, std::uint64_t bytes) noexcept {
 }  // namespace
 
 Segment Segment::create(SegmentKind kind, const Layout& body, std::uint64_t schema_hash, bool commit,
-                        std::uint64_t spared) {
+                        std::uint64_t spared, Arena* arena) {
   Segment segment;
   if (body.bytes() == Layout::kTooLarge) return segment;
   const std::uint64_t bytes = kSegmentBody + body.bytes();
-  segment.base_ = map(bytes);
-  if (segment.base_ == nullptr) return segment;
+  if (arena != nullptr) segment.base_ = arena->take(bytes);
+  if (segment.base_ != nullptr) {
+    segment.arena_ = arena;
+  } else {
+    segment.base_ = map(bytes);
+    if (segment.base_ == nullptr) return segment;
+  }
   segment.bytes_ = bytes;
   if (commit) write_each_page(segment.base_, bytes - spared);
   format_segment(segment.base_, kind, bytes, body.hash(), schema_hash);
@@ -57,15 +62,23 @@ Segment Segment::create(SegmentKind kind, const Layout& body, std::uint64_t sche
 }
 
 Segment::~Segment() {
-  if (base_ != nullptr) unmap(base_, bytes_);
+  if (base_ == nullptr) return;
+  if (arena_ != nullptr) {
+    arena_->give_back(static_cast<std::byte*>(base_), bytes_);
+  } else {
+    unmap(base_, bytes_);
+  }
 }
 
 Segment::Segment(Segment&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : base_(std::exchange(other.base_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      arena_(std::exchange(other.arena_, nullptr)) {}
 
 Segment& Segment::operator=(Segment&& other) noexcept {
   std::swap(base_, other.base_);
   std::swap(bytes_, other.bytes_);
+  std::swap(arena_, other.arena_);
   return *this;
 }
 

@@ -10,9 +10,13 @@ bool QueueSession::use(const Buffers& buffers) {
   in_ = buffers.in.data();
   out_ = buffers.out.data();
   dropped_records_ = buffers.dropped.data();
-  in_records_ = static_cast<std::uint32_t>(buffers.in.size() / record_bytes_);
+  in_apart_ = buffers.in_apart;
+  if (in_apart_ < record_bytes_) return false;
+  in_records_ = static_cast<std::uint32_t>((buffers.in.size() + in_apart_ - record_bytes_) / in_apart_);
   out_records_ = static_cast<std::uint32_t>(buffers.out.size() / record_bytes_);
   words_ = buffers.words;
+  if (buffers.state != nullptr) state_ = buffers.state;
+  consumer_.remember_in(state_->shown);
   return in_records_ > 0 && out_records_ > 0 && buffers.dropped.size() >= kDroppedMax * record_bytes_ &&
          words_.bytes() >= QueueStaging::kBytes;
 }
@@ -28,11 +32,17 @@ void QueueSession::end() {
     serve_waiting(lane);
   }
   ring_if_parked();
-  tell_if_drained();  // the permits of this session kept the queue from ending
+  if (has_lease()) {
+    tell_if_empty();  // its thread may have ended just after the other face had freed records: see queue_calls.h
+  } else {
+    tell_if_drained();  // the permits of this session kept the queue from ending
+  }
   queue_.stop_awaiting_empty(awaits_empty_);
   awaits_empty_ = 0;
   give_lease();
   queue_.thread_slots().release(&slot_);
+  state_ = &own_state_;  // the other face's memory may be freed now
+  consumer_.remember_in(own_state_.shown);
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------
@@ -53,26 +63,25 @@ Ring<>::Claim QueueSession::push_many(std::uint32_t lane, std::uint32_t count, s
   count = std::min(count, in_records_);
   if (count == 0) return {0, 0, false};
   const std::uint64_t now = queue_.push_time(clock_);
-  Ring<>::Claim claim = queue_.push_many(lane, in_, count, now, ttl);
+  Ring<>::Claim claim = queue_.push_many(lane, in_from(0), count, now, ttl);
   if (claim.count == count || claim.closed) return claim;
   if (!queue_.overwrites()) {
     slot_.count(Queue::kRejected, count - claim.count + more);
     return claim;
   }
-  const std::byte* rest = in_ + claim.count * record_bytes_;
-  claim.count += push_over(lane, rest, count - claim.count, false, now, ttl);
+  claim.count += push_over(lane, in_from(claim.count), count - claim.count, false, now, ttl);
   claim.closed = claim.count == 0;
   return claim;
 }
 
-std::uint32_t QueueSession::push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+std::uint32_t QueueSession::push_over(std::uint32_t lane, const Queue::Records& records, std::uint32_t count,
                                       bool on_permits, std::uint64_t now, std::uint64_t ttl) {
   std::uint32_t pushed = 0;
   while (pushed < count) {
     CarriedTags<kDroppedMax> dropped(queue_.tags(), host_);
     const std::uint32_t some = std::min(count - pushed, kDroppedMax);
     const Ring<>::Claim claim =
-        queue_.push_many_over(lane, records + pushed * record_bytes_, some, on_permits, now, ttl, dropped);
+        queue_.push_many_over(lane, records.from(pushed), some, on_permits, now, ttl, dropped);
     if (claim.count == 0) break;
     pushed += claim.count;
   }
@@ -123,7 +132,7 @@ std::uint32_t QueueSession::reserve(std::uint32_t lane, std::uint32_t want) {
   return count;
 }
 
-void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used,
+void QueueSession::push_reserved(std::uint32_t lane, const Queue::Records& records, std::uint32_t used,
                                  std::uint32_t unused, std::uint64_t ttl) {
   SLUICE_CHECK(permits_[lane] >= used + unused, "no more permits are used than were taken");
   count_permits(lane, 0, used + unused);
@@ -181,22 +190,22 @@ std::uint32_t QueueSession::flush_batch(Batch& batch) {
   if (permits == 0) return 0;
   words.put(BatchStaging::kCount, std::uint32_t{0});
   words.put(BatchStaging::kPermits, std::uint32_t{0});
-  push_reserved(batch.lane, batch.buffer.data() + BatchStaging::kRecords, count, permits - count,
-                queue_.shape().ttl_ns);
+  push_reserved(batch.lane, {batch.buffer.data() + BatchStaging::kRecords, record_bytes_}, count,
+                permits - count, queue_.shape().ttl_ns);
   return count;
 }
 
 // ---- consuming ---------------------------------------------------------------------------------------------
 
 bool QueueSession::take_lease() {
-  has_lease_ = queue_.take_lease(number_);
-  return has_lease_;
+  state_->leased = queue_.take_lease(number_) ? 1 : 0;
+  return has_lease();
 }
 
 void QueueSession::give_lease() {
-  if (!has_lease_) return;
+  if (!has_lease()) return;
   consumer_.unpark();
-  has_lease_ = false;
+  state_->leased = 0;
   consumer_.forget_shown();
   queue_.give_lease(number_);
   // This fence is between giving the lease and reading "closed". The fence in Queue::close() is between setting

@@ -16,6 +16,7 @@
 #include "core/base/clock.h"
 #include "core/queue/queue.h"
 #include "core/queue/queue_consumer.h"
+#include "session/queue_cell.h"
 #include "session/words.h"
 
 namespace sluice {
@@ -30,11 +31,15 @@ struct QueueHost : TagReturns {
 
 class QueueSession {
  public:
-  // `in` is for records to push, `out` for records that are shown, `dropped` for records that were dropped. `words` has
-  // the layout of QueueStaging.
+  // `in` is for records to push, which are `in_apart` bytes apart; `out` for records that are shown, and `dropped` for
+  // records that were dropped, both without gaps. `words` has the layout of QueueStaging. `state`: where the session
+  // keeps what its other face uses, too; nullptr: it has no other face.
   struct Buffers {
-    std::span<std::byte> in, out, dropped;
+    std::span<std::byte> in;
+    std::uint64_t in_apart;
+    std::span<std::byte> out, dropped;
     Words words;
+    QueueState* state = nullptr;
   };
 
   // `slot`: its thread's slot in the queue, which the session releases when it ends. `number`: not 0, and no other
@@ -64,6 +69,7 @@ class QueueSession {
   const Clock& clock() const { return clock_; }
   std::uint64_t number() const { return number_; }
   std::byte* in() const { return in_; }
+  Queue::Records in_from(std::uint32_t i) const { return Queue::Records{in_, in_apart_}.from(i); }
   std::byte* out() const { return out_; }
   std::uint64_t record_bytes() const { return record_bytes_; }
   std::uint32_t in_records() const { return in_records_; }
@@ -118,8 +124,8 @@ class QueueSession {
   bool has_permits(std::uint32_t lane, std::uint32_t used, std::uint32_t unused) const {
     return lane < lanes() && used <= in_records_ && std::uint64_t{used} + unused <= permits_[lane];
   }
-  void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
-                     std::uint64_t ttl);
+  void push_reserved(std::uint32_t lane, const Queue::Records& records, std::uint32_t used,
+                     std::uint32_t unused, std::uint64_t ttl);
   // Called after permits were used or returned, or a promise of room was broken: wakes threads that wait for room, or
   // for the queue's end.
   void permits_returned(std::uint32_t lane);
@@ -145,8 +151,8 @@ class QueueSession {
   // ---- consuming -------------------------------------------------------------------------------------------------
 
   // Whether this session is the consumer. It becomes the consumer if there is none.
-  bool consumes() { return has_lease_ || take_lease(); }
-  bool has_lease() const { return has_lease_; }
+  bool consumes() { return has_lease() || take_lease(); }
+  bool has_lease() const { return state_->leased != 0; }
   void give_lease();
   // Sets whether dropped records are copied to `dropped`.
   void want_dropped(bool wanted) { wants_dropped_ = wanted; }
@@ -172,6 +178,13 @@ class QueueSession {
   // and removes them with its next call. Where records have tags, this shows one record, and removes it at once
   // (kShownAndGone): the user of the tags may end before the next call, and must not give a visited record back.
   std::uint32_t next(std::uint32_t consumed, std::uint32_t max);
+
+  // Called after records have left the queue: wakes threads as tell_if_empty() does, and serves the waiters for room.
+  void tell_of_room() {
+    const bool somebody_waits = consumer_.somebody_waits();
+    tell_if_empty();
+    for (std::uint32_t lane = 0; somebody_waits && lane < lanes(); ++lane) serve_waiting(lane);
+  }
 
   // kParked: the consumer's bell will ring when there is something to do. unpark() must follow.
   Park park();
@@ -209,8 +222,8 @@ class QueueSession {
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
   // Pushes to a queue that overwrites. Returns how many records it accepted: all, unless the queue is closed and they
   // are not on permits.
-  std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
-                          std::uint64_t now, std::uint64_t ttl);
+  std::uint32_t push_over(std::uint32_t lane, const Queue::Records& records, std::uint32_t count,
+                          bool on_permits, std::uint64_t now, std::uint64_t ttl);
   // Counts the session's permits in its thread's slot, too, where the permits of a dead thread can be found.
   void count_permits(std::uint32_t lane, std::uint32_t more, std::uint32_t less) {
     permits_[lane] += more - less;
@@ -234,13 +247,6 @@ class QueueSession {
   void tell_if_drained() {
     if (queue_.closing() && consumer_.drained()) host_.ring_all();
   }
-  // Called after records have left the queue: wakes threads as tell_if_empty() does, and serves the waiters for room.
-  void tell_of_room() {
-    const bool somebody_waits = consumer_.somebody_waits();
-    tell_if_empty();
-    for (std::uint32_t lane = 0; somebody_waits && lane < lanes(); ++lane) serve_waiting(lane);
-  }
-
   Queue queue_;
   QueueConsumer consumer_;
   QueueHost& host_;
@@ -249,9 +255,11 @@ class QueueSession {
   const std::uint64_t number_;  // names this session as the owner of the lease and of its waiters
   const std::uint64_t record_bytes_;
   std::byte *in_ = nullptr, *out_ = nullptr, *dropped_records_ = nullptr;
+  std::uint64_t in_apart_ = 0;
   std::uint32_t in_records_ = 0, out_records_ = 0;
   Words words_;
-  bool has_lease_ = false;
+  QueueState own_state_{};
+  QueueState* state_ = &own_state_;
   bool wants_dropped_ = false;
   std::uint32_t dropped_ = 0;  // how many records the last show() has dropped
   std::uint32_t awaits_empty_ = 0;

@@ -10,7 +10,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const native = `${root}native`;
 /** Every program that contains the core is linked with this file: see native/core/base/system.h. */
 export const system = `${native}/platform/system.cc`;
-export const mapping = `${native}/platform/mapping.cc`;
+export const mapping = [`${native}/platform/mapping.cc`, `${native}/platform/arena.cc`];
 /** The sources of the sessions: all of native/session. @type {readonly string[]} */
 export const sessions = readdirSync(`${native}/session`)
   .filter((name) => name.endsWith('.cc'))

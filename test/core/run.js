@@ -170,7 +170,7 @@ async function startSuites() {
           ...flags,
           ...includes,
           system,
-          mapping,
+          ...mapping,
           ...sessions,
           mainObject,
           ...objects,

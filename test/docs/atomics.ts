@@ -75,6 +75,8 @@ export function declaredIn(source: string): Declared {
       words.push([struct(index), word].filter((part) => part !== '').join('.'));
     }
   }
-  const fences = [...text.matchAll(/\b(?:A::fence|atomic_thread_fence)\s*\(\s*std::memory_order/g)];
+  const fences = [
+    ...text.matchAll(/\b(?:A::fence(?:_after_release)?|atomic_thread_fence)\s*\(\s*std::memory_order/g),
+  ];
   return { words, fences: fences.map(({ index }) => callable(index)) };
 }

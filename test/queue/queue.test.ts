@@ -158,6 +158,7 @@ describe('stats', () => {
       permits: 0,
       wakeups: 0,
       waitNs: none,
+      path: process.platform === 'linux' ? 'wasm' : 'native',
     });
     queue.tryPushMany(rows(0, 4));
     queue.popMany(3);

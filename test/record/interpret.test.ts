@@ -214,9 +214,9 @@ it('both codecs refuse the same values with the same errors, and leave the same 
       }
       const compiled = over(compile, fields);
       const interpreted = over(interpret, fields);
-      const outcome = outcomeOf(() => compiled.codec.encodeMany(rows, 0, RECORDS));
+      const outcome = outcomeOf(() => compiled.codec.encodeMany(rows, 0, RECORDS, 0, compiled.bytes));
       deepStrictEqual(
-        outcomeOf(() => interpreted.codec.encodeMany(rows, 0, RECORDS)),
+        outcomeOf(() => interpreted.codec.encodeMany(rows, 0, RECORDS, 0, interpreted.bytes)),
         outcome,
       );
       deepStrictEqual(interpreted.content, compiled.content);
@@ -237,7 +237,7 @@ it('both codecs read a record in the same order, each property once, before anyt
     fc.property(columns, fc.nat(), (list, failing) => {
       const fields = fieldsOf(list);
       const [compiled = [], interpreted = []] = [compile, interpret].map((make) => {
-        const { codec, content } = over(make, fields);
+        const { codec, content, bytes } = over(make, fields);
         const seen: unknown[] = [];
         const inner = rowOf(list, 1);
         const rows = [0, 2].map((index) =>
@@ -263,8 +263,8 @@ it('both codecs read a record in the same order, each property once, before anyt
         );
         const outcomes = [
           outcomeOf(() => codec.encode(rows[0] as Row, 0)),
-          outcomeOf(() => codec.encodeMany(rows as Row[], 0, 2)),
-          outcomeOf(() => codec.encodeMany([...rows, inner] as Row[], 1, 2)),
+          outcomeOf(() => codec.encodeMany(rows as Row[], 0, 2, 0, bytes)),
+          outcomeOf(() => codec.encodeMany([...rows, inner] as Row[], 1, 2, bytes, bytes)),
         ];
         return [seen, outcomes, content];
       });

@@ -112,9 +112,9 @@ class WaiterList {
 
   // A thread that makes room calls made_room() before this: see the handshake above.
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
-  // A thread calls this after it has made room, and before it calls waiting(). The fence pairs with that in
-  // before_look().
-  static void made_room() noexcept { A::fence(std::memory_order_seq_cst); }
+  // A thread calls this after it has made room, by a store with release or a read-modify-write, and before it calls
+  // waiting(). The fence pairs with that in before_look().
+  static void made_room() noexcept { A::fence_after_release(std::memory_order_seq_cst); }
 
   // Relaxed: the owner takes the lock before it uses what its waiter was given, and the lock orders that.
   static WaiterState state(const Waiter& waiter) noexcept {

@@ -36,6 +36,15 @@ class Doorbell {
     return parked_.exchange(0, std::memory_order_relaxed) != 0;
   }
 
+  // As must_ring(), for a thread that has published records and cannot ring the bell itself. Returns whether it must
+  // call must_ring(), and leaves `parked` as it is. If the thread ends before that, its session calls must_ring().
+  bool awaited() const noexcept {
+    // Pairs with the fence in park(). The stamp of the last record was stored with release.
+    A::fence_after_release(std::memory_order_seq_cst);
+    // Relaxed: the fence orders it.
+    return parked_.load(std::memory_order_relaxed) != 0;
+  }
+
   // A consumer that has found no record calls this to announce that it is about to sleep. It must look for records once
   // more before it sleeps.
   void park() noexcept {

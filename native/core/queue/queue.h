@@ -49,9 +49,18 @@ class Queue : public QueueMemory {
   // queue is drained.
   void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
 
-  // Pushes as many of the `count` records as find room, in order, in one claim. The records are `record_bytes` apart.
-  Ring<>::Claim push_many(std::uint32_t lane, const std::byte* records, std::uint32_t count,
-                          std::uint64_t now, std::uint64_t ttl) noexcept {
+  // Several records to push: where the first one begins, and how many bytes later the next one does.
+  struct Records {
+    const std::byte* first;
+    std::uint64_t apart;
+
+    const std::byte* operator[](std::uint32_t i) const noexcept { return first + i * apart; }
+    Records from(std::uint32_t i) const noexcept { return {(*this)[i], apart}; }
+  };
+
+  // Pushes as many of the `count` records as find room, in order, in one claim.
+  Ring<>::Claim push_many(std::uint32_t lane, const Records& records, std::uint32_t count, std::uint64_t now,
+                          std::uint64_t ttl) noexcept {
     const Ring<>::Claim claim = rings_[lane].claim(count);
     publish_many(lane, claim.position, records, claim.count, now, ttl);
     return claim;
@@ -59,7 +68,7 @@ class Queue : public QueueMemory {
 
   // Pushes `used` records on permits that were taken before, and gives back `unused` more permits. It cannot fail, even
   // if the queue is closed.
-  void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
+  void push_reserved(std::uint32_t lane, const Records& records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t now, std::uint64_t ttl) noexcept {
     const std::uint64_t position = rings_[lane].claim_reserved(used, unused);
     publish_many(lane, position, records, used, now, ttl);
@@ -95,7 +104,7 @@ class Queue : public QueueMemory {
   }
   // Pushes 1 to `count` records. Pushes none only if the queue is closed and `on_permits` is false.
   template <class Drop>
-  Ring<>::Claim push_many_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+  Ring<>::Claim push_many_over(std::uint32_t lane, const Records& records, std::uint32_t count,
                                bool on_permits, std::uint64_t now, std::uint64_t ttl, Drop&& drop) noexcept {
     const Ring<>::Claim claim = claim_over(lane, count, on_permits, drop);
     publish_many(lane, claim.position, records, claim.count, now, ttl);
@@ -278,12 +287,12 @@ class Queue : public QueueMemory {
     if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
     std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
   }
-  void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,
+  void publish_many(std::uint32_t lane, std::uint64_t position, const Records& records, std::uint32_t count,
                     std::uint64_t now, std::uint64_t ttl) noexcept {
     if (count == 0) return;
     Ring<>::Cursor at(rings_[lane], position);
     for (std::uint32_t i = 0; i < count; ++i, at.next()) {
-      fill(at.record(), records + i * shape_.record_bytes, now, ttl);
+      fill(at.record(), records[i], now, ttl);
       at.publish();
     }
   }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "core/base/check.h"
+#include "core/queue/plain_consumer.h"
 #include "core/queue/queue.h"
 
 namespace sluice {
@@ -22,6 +23,12 @@ class QueueConsumer {
 
   explicit QueueConsumer(Queue& queue)
       : queue_(queue), shape_(queue.shape()), control_(*queue.control_), plain_(shape_.plain()) {}
+  QueueConsumer(const QueueConsumer&) = delete;
+  QueueConsumer& operator=(const QueueConsumer&) = delete;
+
+  // From now on `shown` contains how many records can be freed, so that the session's other face (see
+  // session/queue_cell.h) finds it.
+  void remember_in(std::uint32_t& shown) noexcept { shown_ = &shown; }
 
   // Copies the next records, up to `max` and at most kShownMax, to `out`, `record_bytes` apart, and leaves them in the
   // queue. Calls `shown(i, lane, slot index)` for each. Calls `dropped(reason, record, lane, slot index)` for each
@@ -30,37 +37,41 @@ class QueueConsumer {
   std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
                      Drop&& dropped) noexcept {
     max = std::min(max, kShownMax);
-    shown_ = 0;
+    *shown_ = 0;
     if (plain_) {
-      show_plain(out, max, shown);
+      const Ring<>& ring = queue_.ring();
+      *shown_ = plain().show(max, [&](std::uint32_t i, const Ring<>::Cursor& at) {
+        std::memcpy(out + i * shape_.record_bytes, at.record(), shape_.record_bytes);
+        shown(i, 0, ring.slot_index(at.position()));
+      });
     } else {
       show_chosen(out, max, clock, shown, dropped);
     }
-    return shown_;
+    return *shown_;
   }
 
   // Called in place of show() when the queue is empty.
   void show_nothing() noexcept {
-    shown_ = 0;
+    *shown_ = 0;
     control_.shedding.idle();
   }
 
   // Forgets which records were shown: these stay in the queue for the next consumer.
-  void forget_shown() noexcept { shown_ = 0; }
+  void forget_shown() noexcept { *shown_ = 0; }
 
   // How many records can be freed now.
-  std::uint32_t shown() const noexcept { return shown_; }
+  std::uint32_t shown() const noexcept { return *shown_; }
   // Frees the first `count` of the records that the last show() has shown. The rest of these stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
-    SLUICE_CHECK(count <= shown_, "only records that were shown are freed");
+    SLUICE_CHECK(count <= *shown_, "only records that were shown are freed");
     note_depth();
     if (shape_.lanes == 1) {
       advance(0, count);
     } else {
       advance_chosen(count);
     }
-    shown_ = 0;
+    *shown_ = 0;
   }
 
   // The caller has freed or dropped records; one call for all of them is enough. Returns whether there are waiters for
@@ -116,26 +127,13 @@ class QueueConsumer {
       if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
     }
   }
-  // Raises the high-water mark to the present depth. Called just before a head moves, when the depth is largest. If no
-  // record after the shown ones is readable in a plain queue, the number of shown records counts as its depth. This
-  // avoids a read of the tail, which producers write.
+  PlainConsumer plain() noexcept { return {control_, queue_.ring()}; }
+  // Raises the high-water mark to the present depth: see PlainConsumer::note_depth().
   void note_depth() noexcept {
-    Ring<>& ring = queue_.ring(0);
-    const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
-    const std::uint64_t depth = ends ? shown_ : queue_.depth();
-    if (depth > control_.high_water.load(std::memory_order_relaxed)) {
-      control_.high_water.store(depth, std::memory_order_relaxed);
-    }
-  }
-
-  template <class Shown>
-  void show_plain(std::byte* out, std::uint32_t max, Shown&& shown) noexcept {
-    Ring<>& ring = queue_.ring(0);
-    for (Ring<>::Cursor at(ring, ring.head()); shown_ < max && at.readable(); at.next()) {
-      std::memcpy(out + shown_ * shape_.record_bytes, at.record(), shape_.record_bytes);
-      at.pull_stamp_line();
-      shown(shown_, 0, ring.slot_index(at.position()));
-      ++shown_;
+    if (plain_) {
+      plain().note_depth(*shown_);
+    } else {
+      control_.note_depth(queue_.depth());
     }
   }
 
@@ -154,7 +152,7 @@ class QueueConsumer {
     Look look = begin_look(clock);
     LaneOrder order = control_.order;
     const std::uint32_t sum = weight_sum();
-    while (shown_ < max) {
+    while (*shown_ < max) {
       const std::uint32_t ready = ready_lanes(look);
       if (ready == 0) return;
       // A lane whose record is dropped does not count as served, so the next record of every ready lane is checked
@@ -162,8 +160,8 @@ class QueueConsumer {
       if (drop_one(look, ready, dropped)) continue;
       const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
       show_next(out, look, lane, shown);
-      ready_[shown_] = static_cast<std::uint8_t>(ready);
-      ++shown_;
+      ready_[*shown_] = static_cast<std::uint8_t>(ready);
+      ++*shown_;
     }
   }
 
@@ -229,9 +227,9 @@ class QueueConsumer {
       control_.waits.record(waited(payload, look.now));
       control_.measured[lane] += kRingStep;
     }
-    std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
+    std::memcpy(out + *shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
     at.pull_stamp_line();
-    shown(shown_, lane, ring.slot_index(next));
+    shown(*shown_, lane, ring.slot_index(next));
     next += kRingStep;
   }
 
@@ -266,7 +264,8 @@ class QueueConsumer {
   const QueueShape& shape_;
   QueueControl& control_;
   const bool plain_;
-  std::uint32_t shown_ = 0;
+  std::uint32_t own_shown_ = 0;
+  std::uint32_t* shown_ = &own_shown_;
   std::uint8_t ready_[kShownMax] = {};  // for each shown record, as bits: the lanes that had a record then
 };
 

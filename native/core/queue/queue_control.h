@@ -42,12 +42,18 @@ struct QueueControl {
   alignas(kCacheLine) SpinLock<> front;
   TagControl<> tags;
 
+  // Raises the high-water mark to `depth`. Only a thread that may move a head calls this.
+  void note_depth(std::uint64_t depth) noexcept {
+    // Relaxed: it is a count, and one thread at a time writes it.
+    if (high_water.load(std::memory_order_relaxed) < depth)
+      high_water.store(depth, std::memory_order_relaxed);
+  }
+
   // Drops the oldest record of a lane, to make room for a newer one. The caller holds `front`. `depth`: the number of
   // records in all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
-    // Relaxed: these are counts, and one thread at a time writes them.
-    if (high_water.load(std::memory_order_relaxed) < depth)
-      high_water.store(depth, std::memory_order_relaxed);
+    note_depth(depth);
+    // Relaxed: it is a count, and one thread at a time writes it.
     std::atomic<std::uint64_t>& count = dropped[static_cast<std::uint32_t>(Dropped::kOldest)];
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     if (ring.head() == measured[lane]) measured[lane] += kRingStep;

@@ -74,6 +74,7 @@ class QueueMemory {
     }
   }
 
+  const QueueControl& control() const noexcept { return *control_; }
   ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
   const QueueShape& shape() const noexcept { return shape_; }
   bool overwrites() const noexcept { return overwrites_; }

@@ -33,6 +33,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 
 #include "core/base/atomics.h"
@@ -262,6 +263,30 @@ class Ring {
     }
   }
 
+  // ---- runs: several records that lie behind each other as in the ring, each behind room for a stamp ----------
+
+  // Claims up to `want` consecutive positions for the records of a run, and writes the stamps of the run. The caller
+  // must then call publish_run() with this claim.
+  Claim claim_run(std::byte* run, std::uint32_t want) noexcept {
+    return take_room(want, kRingClosed | kRingWaiting, kRingStep,
+                     [&](std::uint64_t position, std::uint32_t count) {
+                       for (std::uint32_t i = 0; i < count; ++i) {
+                         const std::uint64_t stamp = position + (i + std::uint64_t{1}) * kRingStep;
+                         std::memcpy(run + i * slot_bytes_, &stamp, sizeof stamp);
+                       }
+                     });
+  }
+  // Copies the run into the slots of the claim, and publishes it by the stamp of its first record. The stamps of the
+  // others are plain bytes of the copy: the consumer reads the stamp of a position only after it has found the record
+  // before it readable, or that record was consumed. So REL stamp in publish() also orders them.
+  void publish_run(const std::byte* run, const Claim& claim) noexcept {
+    const std::uint64_t count = run_at(claim.position, claim.count);
+    constexpr std::uint64_t kStamp = sizeof(RingSlot<A>);
+    std::memcpy(slot(claim.position) + kStamp, run + kStamp, count * slot_bytes_ - kStamp);
+    std::memcpy(slots_, run + count * slot_bytes_, (claim.count - count) * slot_bytes_);
+    publish(claim.position);
+  }
+
   void* record(std::uint64_t position) noexcept { return Cursor(*this, position).record(); }
 
   void publish(std::uint64_t position) noexcept { Cursor(*this, position).publish(); }
@@ -289,6 +314,12 @@ class Ring {
   std::uint64_t head() const noexcept { return control_->head.load(std::memory_order_relaxed); }
 
   bool readable(std::uint64_t position) const noexcept { return Cursor(*this, position).readable(); }
+
+  // How many of `count` positions from this one on have slots behind each other, without the step to the first slot.
+  std::uint32_t run_at(std::uint64_t position, std::uint32_t count) const noexcept {
+    const std::uint64_t to_end = mask_ + 1 - slot_index(position);
+    return count < to_end ? count : static_cast<std::uint32_t>(to_end);
+  }
 
   void read(std::uint64_t position, void* to) noexcept { A::read_bytes(to, record(position), record_bytes_); }
 
@@ -351,6 +382,7 @@ class Ring {
   std::uint64_t claimed() const noexcept {
     return position_of(control_->tail.load(std::memory_order_relaxed));
   }
+  const void* memory() const noexcept { return control_; }
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t record_bytes() const noexcept { return record_bytes_; }
   std::uint64_t slot_index(std::uint64_t position) const noexcept {
@@ -370,8 +402,10 @@ class Ring {
   }
 
   // Adds up to `want` times `unit` (one position, or one permit) to tail. Refuses if one of the flags `refused_by` is
-  // set.
-  Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit) noexcept {
+  // set. Calls prepare(position, count) before each attempt to claim these positions.
+  template <class Prepare>
+  Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit,
+                  const Prepare& prepare) noexcept {
     // Relaxed: if another producer has moved tail since, the CAS below fails.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     for (;;) {
@@ -402,12 +436,18 @@ class Ring {
         if (left < count) count = static_cast<std::uint32_t>(left);
         if (count == 0) return {position_of(tail), 0, false};
       }
+      SLUICE_ASSUME(count !=
+                    0);  // so that a caller need not ask whether a claim that succeeded has no position
+      prepare(position_of(tail), count);
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {position_of(tail), count, false};
       }
     }
+  }
+  Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit) noexcept {
+    return take_room(want, refused_by, unit, [](std::uint64_t, std::uint32_t) {});
   }
   std::byte* slot(std::uint64_t position) const noexcept {
     return slots_ + slot_index(position) * slot_bytes_;

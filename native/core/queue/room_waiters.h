@@ -97,8 +97,8 @@ class RoomWaiters {
     if (chain.empty()) ring.stop_waiting();
   }
 
-  // A thread calls this after Ring::advance(), and before it calls waiting(). The fence pairs with that in
-  // WaiterList::before_look().
+  // A thread calls this after Ring::advance(), which stores the head with release, and before it calls waiting(). The
+  // fence pairs with that in WaiterList::before_look().
   static void freed_room() noexcept { List::made_room(); }
 
   // Ends the wait of a waiter and frees its place. Sets `lane` to the lane in which it waited; ring_of(lane) must
@@ -161,6 +161,7 @@ class RoomWaiters {
   // Reads without the lock. The owner uses what its waiter was given only after retire(), which takes the lock.
   WaiterState state(std::uint32_t index) const noexcept { return List::state(list_[index]); }
   std::uint32_t waiting() const noexcept { return list_.waiting(); }
+  const Control* memory() const noexcept { return control_; }
 
  private:
   struct Places {

@@ -65,11 +65,12 @@ class QueueModel {
     if (doorbell->must_ring()) bell_.ring();
   }
 
-  // Pushes as soon as there is room. Returns false if the ring is closed.
-  bool push_waiting(std::uint64_t value) {
+  // Pushes as soon as there is room. Returns false if the ring is closed. `asks`: as the WebAssembly face does, which
+  // cannot ring, and asks first whether it must let native code ring.
+  bool push_waiting(std::uint64_t value, bool asks = false) {
     PushResult result;
     while ((result = ring.push(&value)) == PushResult::kFull) RelacyAtomics::pause();
-    if (result == PushResult::kPushed) ring_if_parked();
+    if (result == PushResult::kPushed && (!asks || doorbell->awaited())) ring_if_parked();
     return result == PushResult::kPushed;
   }
 

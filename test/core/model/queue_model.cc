@@ -6,7 +6,8 @@
 
 namespace sluice::model {
 
-// Two producers of two records each, and a consumer that sleeps whenever it finds nothing.
+// Two producers of two records each, one of which asks before it rings, and a consumer that sleeps whenever it finds
+// nothing.
 template <std::uint64_t kCapacity>
 struct PushAndSleep : rl::test_suite<PushAndSleep<kCapacity>, 3> {
   QueueModel<kCapacity> queue;
@@ -14,7 +15,7 @@ struct PushAndSleep : rl::test_suite<PushAndSleep<kCapacity>, 3> {
 
   void thread(unsigned index) {
     if (index < 2) {
-      for (unsigned i = 0; i < 2; ++i) queue.push_waiting(Arrivals::record(index, i));
+      for (unsigned i = 0; i < 2; ++i) queue.push_waiting(Arrivals::record(index, i), index == 1);
     } else {
       for (std::uint64_t seen = 0; seen < 4;) {
         const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });

@@ -114,6 +114,9 @@ struct RelacyAtomics {
   static void fence(std::memory_order order, Site at = Site::current()) noexcept {
     rl::atomic_thread_fence(relacy(order), info(at));
   }
+  static void fence_after_release(std::memory_order order, Site at = Site::current()) noexcept {
+    fence(order, at);
+  }
   // For spin loops: lets other threads run. Afterwards a load returns no value that this thread had read before the
   // pause, if a newer one was stored.
   static void pause(Site at = Site::current()) noexcept { rl::yield(1, info(at)); }

@@ -179,8 +179,8 @@ TEST_CASE("threads overwrite with many records at once: each record is taken or 
       for (std::uint32_t pushed = 0; pushed < count;) {
         const auto drop = [&](std::uint64_t) { dropped.fetch_add(1, std::memory_order_relaxed); };
         const std::uint32_t some = it.queue
-                                       .push_many_over(0, Numbers::octets(list) + pushed * sizeof round,
-                                                       count - pushed, on_permits, 0, kNoDeadline, drop)
+                                       .push_many_over(0, Numbers::octets(list).from(pushed), count - pushed,
+                                                       on_permits, 0, kNoDeadline, drop)
                                        .count;
         if (some == 0) FAIL_CHECK("refused");
         pushed += some;

@@ -19,6 +19,7 @@ using namespace sluice;
 using sluice::test::Bell;
 using sluice::test::in_threads;
 using sluice::test::List;
+using sluice::test::Numbers;
 using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::shape_of;
@@ -103,8 +104,8 @@ class Producer {
     const auto used = static_cast<std::uint32_t>(random_.below(std::min<std::uint64_t>(wanted, most) + 1));
     List numbers(used);
     for (std::uint64_t& number : numbers) number = next_++;
-    queue_.push_reserved(0, reinterpret_cast<const std::byte*>(numbers.data()), used, wanted - used,
-                         queue_.push_time(clock_), kNoDeadline);
+    queue_.push_reserved(0, Numbers::octets(numbers), used, wanted - used, queue_.push_time(clock_),
+                         kNoDeadline);
     if (used != wanted) shared_.serve(queue_);
     shared_.ring_if_parked(queue_);
   }

@@ -51,11 +51,12 @@ TEST_CASE("a session takes only buffers that are large enough") {
   QueueSession session(shared.view(), shared.host, *shared.view().thread_slots().acquire(), shared.clock, 1);
   List one(1), most(64), words(QueueStaging::kBytes / 8);
   const auto bytes = [](List& list) { return std::as_writable_bytes(std::span(list)); };
-  CHECK_FALSE(session.use({bytes(one).first(7), bytes(one), bytes(most), Words(bytes(words))}));
-  CHECK_FALSE(session.use({bytes(one), bytes(one).first(7), bytes(most), Words(bytes(words))}));
-  CHECK_FALSE(session.use({bytes(one), bytes(one), bytes(most).first(511), Words(bytes(words))}));
-  CHECK_FALSE(session.use({bytes(one), bytes(one), bytes(most), Words(bytes(words).first(8))}));
-  REQUIRE(session.use({bytes(one), bytes(one), bytes(most), Words(bytes(words))}));
+  CHECK_FALSE(session.use({bytes(one).first(7), 8, bytes(one), bytes(most), Words(bytes(words))}));
+  CHECK_FALSE(session.use({bytes(one), 8, bytes(one).first(7), bytes(most), Words(bytes(words))}));
+  CHECK_FALSE(session.use({bytes(one), 8, bytes(one), bytes(most).first(511), Words(bytes(words))}));
+  CHECK_FALSE(session.use({bytes(one), 8, bytes(one), bytes(most), Words(bytes(words).first(8))}));
+  CHECK_FALSE(session.use({bytes(one), 7, bytes(one), bytes(most), Words(bytes(words))}));
+  REQUIRE(session.use({bytes(one), 8, bytes(one), bytes(most), Words(bytes(words))}));
   for (std::uint64_t i = 1; i <= 3; ++i) {
     one[0] = i;
     REQUIRE(session.push_many(0, 64, 0, kNoDeadline).count == 1);  // as many as `in` holds
@@ -320,10 +321,9 @@ TEST_CASE("dropped records are copied with their reasons, for a session that wan
   session->want_dropped(true);
   for (std::uint64_t i = 1; i <= 4; ++i) session.push(i);
   CHECK(session.take(8) == List{3, 4});
-  double words[3];
-  std::memcpy(words, session.words.data() + 1, sizeof words);
-  CHECK(words[0] == 2);
-  CHECK(words[1] == static_cast<double>(Dropped::kOldest));
+  const Words words(std::as_writable_bytes(std::span(session.words)));
+  CHECK(words.get<double>(QueueStaging::kDropped) == 2);
+  CHECK(words.get<double>(QueueStaging::kReasons) == static_cast<double>(Dropped::kOldest));
   CHECK(session.dropped[0] == 1);
   CHECK(session.dropped[1] == 2);
   session->end();

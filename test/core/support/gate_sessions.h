@@ -130,7 +130,7 @@ struct GateThread {
         stock(shared.stock(), shared.stock().thread_slots().acquire(), shared.clock()),
         session(shared.gate(), shared.gate().thread_slots().acquire(), {queue, limiter.get(), &stock}) {
     const auto bytes = [](auto& list) { return std::as_writable_bytes(std::span(list)); };
-    REQUIRE(queue.use({bytes(in), bytes(out), bytes(dropped), Words(bytes(words))}));
+    REQUIRE(queue.use({bytes(in), queue.record_bytes(), bytes(out), bytes(dropped), Words(bytes(words))}));
   }
   GateSession* operator->() { return &session; }
   // Ends as a thread does: what was attached last ends first.

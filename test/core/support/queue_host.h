@@ -73,7 +73,7 @@ struct NumberSession {
         session(shared.view(), shared.host, *shared.view().thread_slots().acquire(thread), shared.clock,
                 number) {
     const auto bytes = [](List& list) { return std::as_writable_bytes(std::span(list)); };
-    REQUIRE(session.use({bytes(in), bytes(out), bytes(dropped), Words(bytes(words))}));
+    REQUIRE(session.use({bytes(in), sizeof(std::uint64_t), bytes(out), bytes(dropped), Words(bytes(words))}));
   }
   QueueSession* operator->() { return &session; }
 
@@ -89,7 +89,7 @@ struct NumberSession {
   }
   void push_reserved(const List& numbers, std::uint32_t unused, std::uint32_t lane = 0) {
     std::copy(numbers.begin(), numbers.end(), in.begin());
-    session.push_reserved(lane, session.in(), static_cast<std::uint32_t>(numbers.size()), unused,
+    session.push_reserved(lane, session.in_from(0), static_cast<std::uint32_t>(numbers.size()), unused,
                           session.ttl(false));
   }
   List take(std::uint32_t max) {

@@ -91,8 +91,8 @@ struct Numbers {
   std::uint32_t push_over(const List& numbers, std::uint32_t from, bool on_permits, std::uint32_t lane) {
     const auto rest = static_cast<std::uint32_t>(numbers.size() - from);
     return queue
-        .push_many_over(lane, octets(numbers) + from * sizeof(std::uint64_t), rest, on_permits,
-                        queue.push_time(clock), ttl(), kNothing)
+        .push_many_over(lane, octets(numbers).from(from), rest, on_permits, queue.push_time(clock), ttl(),
+                        kNothing)
         .count;
   }
   bool conserved() const {
@@ -101,8 +101,8 @@ struct Numbers {
                                  queue.depth();
   }
 
-  static const std::byte* octets(const List& numbers) {
-    return reinterpret_cast<const std::byte*>(numbers.data());
+  static Queue::Records octets(const List& numbers) {
+    return {reinterpret_cast<const std::byte*>(numbers.data()), sizeof(std::uint64_t)};
   }
   std::uint64_t ttl() const { return queue.shape().ttl_ns; }
 

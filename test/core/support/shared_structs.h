@@ -12,6 +12,7 @@
 #include "core/queue/queue.h"
 #include "core/queue/queue_watch.h"
 #include "core/stock/stock_ledger.h"
+#include "session/queue_cell.h"
 
 namespace sluice::test {
 
@@ -72,5 +73,7 @@ static_assert(sizeof(GateControl) == 128);
 static_assert(sizeof(InFlightTable::Control) == 256);
 static_assert(sizeof(InFlightTable::Entry) == 64);
 static_assert(sizeof(AdmittedOrder) == 32);
+static_assert(sizeof(QueueState) == 8);
+static_assert(sizeof(QueueCell) == 128);
 
 }  // namespace sluice::test

@@ -10,6 +10,9 @@ const header = { magic: 0, version: 8, kind: 12, bytes: 16, layout: 24, schema: 
 const shape = 128;
 const page = 4096;
 
+// Only private memory is searched, so the queue must not lie in the arena.
+process.env['SLUICE_WASM'] = 'off';
+
 const Order = record({ sku: u32, quantity: u8 });
 const fields = { sku: 'sku', quantity: 'quantity' };
 const queue = Queue.create(Order, { capacity: 50 });

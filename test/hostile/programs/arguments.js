@@ -5,7 +5,7 @@
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
-import { figuresOf, native, queueFigures, queueLimits } from '../../../dist/binding/index.js';
+import { figuresOf, native, queueFigures } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
@@ -50,14 +50,9 @@ const stock = Stock.create({
   movements: 8,
 });
 for (const queue of queues) {
-  const staging = {
-    in: memory(64 * Order.bytes),
-    out: memory(64 * Order.bytes),
-    dropped: memory(64 * Order.bytes),
-    words: memory(queueStaging.bytes),
-  };
+  const staging = memory(native.stagingBytes(Order.bytes));
   const inside = insideQueue(queue).native;
-  attached(native.attachQueue(inside.handle, Order.schema, staging), ...Object.values(staging));
+  attached(native.attachQueue(inside.handle, Order.schema, staging), staging);
 }
 for (const limiter of limiters) {
   const out = memory(limiterStaging.bytes);
@@ -94,12 +89,7 @@ for (const limiter of limiters) {
   full.tryPush({ sku: 1, note: '' });
   const inside = insideQueue(full).native;
   const waiter = inside.waitReserve(0, 1);
-  const staging = {
-    in: memory(8192),
-    out: memory(8192),
-    dropped: memory(8192),
-    words: memory(queueStaging.bytes),
-  };
+  const staging = memory(native.stagingBytes(Order.bytes));
   const other = attached(native.attachQueue(inside.handle, Order.schema, staging));
   const asked = () => [
     other.waiterState(waiter),
@@ -117,7 +107,11 @@ for (const limiter of limiters) {
   if (full.stats().permits !== 1) throw new Error('not one permit');
   full[Symbol.dispose]();
   other.stats();
-  const { permits, depth } = figuresOf(queueFigures, new Float64Array(staging.words), queueStaging.figures);
+  const { permits, depth } = figuresOf(
+    queueFigures,
+    new Float64Array(staging, 0, queueStaging.bytes / 8),
+    queueStaging.figures,
+  );
   if (permits !== 0 || depth !== 0) throw new Error('permits were forged');
 }
 // Gates are given a key although the limiter has no keys, and no key although the limiter has keys.
@@ -132,19 +126,11 @@ for (const i of [2, 3]) {
 }
 // Memory that is one byte shorter than what native code writes is refused.
 {
-  const exact = {
-    in: Order.bytes,
-    out: Order.bytes,
-    dropped: queueLimits.droppedAtOnce * Order.bytes,
-    words: queueStaging.bytes,
-  };
+  const exact = native.stagingBytes(Order.bytes);
   const queueHandle = all[0]?.native.handle;
-  for (const short of ['none', ...Object.keys(exact)]) {
-    const staging = Object.fromEntries(
-      Object.entries(exact).map(([name, bytes]) => [name, memory(bytes - (name === short ? 1 : 0))]),
-    );
-    const made = native.attachQueue(queueHandle, Order.schema, /** @type {any} */ (staging));
-    if ((typeof made === 'object') !== (short === 'none')) throw new Error(`${short} too short: ${made}`);
+  for (const short of [0, 1]) {
+    const made = native.attachQueue(queueHandle, Order.schema, memory(exact - short));
+    if ((typeof made === 'object') !== (short === 0)) throw new Error(`${short} too short: ${made}`);
   }
   const gateParts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native };
   const answers = [
@@ -155,7 +141,7 @@ for (const i of [2, 3]) {
   if (answers.some((answer) => answer !== 'bad-staging')) throw new Error(`too short: ${answers}`);
 }
 // Staging that is too small or missing is refused.
-for (const staging of [{}, { in: memory(1), out: memory(1), dropped: memory(1), words: memory(1) }]) {
+for (const staging of [{}, memory(1), null, 7]) {
   const made = native.attachQueue(all[0]?.native.handle, Order.schema, /** @type {any} */ (staging));
   if (typeof made !== 'string') throw new Error('a queue without staging');
 }

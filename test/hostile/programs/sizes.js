@@ -1,7 +1,7 @@
 /** Makes objects with invalid sizes and times, through sluice and natively, and prints ok if each is refused. */
 
 import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
-import { gateStaging, limiterStaging, queueStaging } from '../../../dist/binding/contract.js';
+import { gateStaging, limiterStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
@@ -56,12 +56,7 @@ Number.isSafeInteger = isSafeInteger;
 
 // Native code checks sizes itself, without the functions replaced above.
 const memory = (/** @type {number} */ size) => new ArrayBuffer(size);
-const staging = {
-  in: memory(4096),
-  out: memory(4096),
-  dropped: memory(4096),
-  words: memory(queueStaging.bytes),
-};
+const staging = memory(native.stagingBytes(Order.bytes));
 const queueOptions = {
   capacity: 4,
   recordBytes: Order.bytes,

@@ -226,7 +226,7 @@ export class QueueDriver implements Driver {
   check(): void {
     const { auditor } = this;
     const queue = this.objects[0] as Queue<Row>;
-    const { wakeups: _, waitNs, shed, ...stats } = queue.stats();
+    const { wakeups: _, path: _path, waitNs, shed, ...stats } = queue.stats();
     same('stats of the queue', stats, {
       ...auditor.counters,
       depth: auditor.depth,
