@@ -7,9 +7,13 @@ import { Row } from './row.js';
 
 type Path = 'wasm' | 'native';
 
-/** Starts a worker of this folder whose queues take this path. */
-const worker = (name: string, path: Path, workerData: object) =>
-  new Worker(new URL(`./workers/${name}.js`, import.meta.url), {
+const programs = {
+  consumer: new URL('./workers/consumer.js', import.meta.url),
+  producer: new URL('./workers/producer.js', import.meta.url),
+};
+/** Starts a worker whose queues take this path. */
+const worker = (name: keyof typeof programs, path: Path, workerData: object) =>
+  new Worker(programs[name], {
     workerData,
     env: { ...process.env, SLUICE_WASM: path === 'wasm' ? 'on' : 'off' },
   });
