@@ -150,10 +150,14 @@ try {
   await check('installing it runs nothing and pulls in nothing', () => {
     const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
     const scripts = ['preinstall', 'install', 'postinstall'].filter((name) => name in manifest.scripts);
-    const dependencies = ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'];
+    const dependencies = ['dependencies', 'optionalDependencies', 'bundleDependencies'];
+    const peers = Object.keys(manifest.peerDependencies ?? {});
     return [
       ...scripts.map((name) => `has the script "${name}"`),
       ...dependencies.filter((name) => name in manifest).map((name) => `has ${name}`),
+      ...peers
+        .filter((name) => manifest.peerDependenciesMeta?.[name]?.optional !== true)
+        .map((name) => `has the peer ${name}, which is not optional`),
       ...(manifest.gypfile === false ? [] : ['"gypfile" is not false: npm would look for a binding.gyp']),
     ];
   });
