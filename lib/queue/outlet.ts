@@ -126,6 +126,16 @@ export class Outlet<T> {
   /** Takes up to `max` records from a queue that drops none while they are taken, and returns them. */
   pop(max: number): T[] {
     const values: T[] = [];
+    // The face does not show records while somebody waits for room. The native `take` frees all that it takes at once,
+    // and then serves those that wait: their records are left to the next call.
+    if (
+      max <= stagedRecords &&
+      this.#face?.next(this.#calls.cell, this.#calls.low, this.#calls.high, 0, 0) === ELSEWHERE
+    ) {
+      const count = this.take(max);
+      for (let i = 0; i < count; i++) values[i] = this.shown(i);
+      return values;
+    }
     let shown = 0;
     for (let count = 0; ; ) {
       // Frees what was decoded. A native call that shows a single record may have removed it already.

@@ -82,6 +82,8 @@ class QueueCalls {
   std::int32_t next(std::uint32_t consumed, std::uint32_t max) noexcept {
     const std::uint32_t shown = cell_.state.shown;
     if (cell_.state.leased == 0 || consumed > shown) return kElsewhere;
+    // The native function frees all records of a look at once, then serves those that wait, and looks again.
+    if (somebody_waits()) return kElsewhere;
     cell_.state.shown = 0;
     std::int32_t then = 0;
     if (consumed != 0) {
@@ -120,14 +122,16 @@ class QueueCalls {
   // Whether records may have tags. Called after the stamps of the records were read: see SlotTags::used().
   bool is_tagged() const noexcept { return control_.tags.used.load(std::memory_order_relaxed) != 0; }
   void free(std::uint32_t count, std::uint32_t shown) noexcept { plain().free(count, shown); }
-  // Whether a thread waits for what was just freed: for room, for an empty queue, or for the queue's end.
+  // Whether a thread waits for room, for an empty queue, or for the queue's end.
+  bool somebody_waits() const noexcept {
+    return at<RoomWaiters<>::Control>(cell_.waiters).waiting.load(std::memory_order_relaxed) != 0 ||
+           control_.awaiting_empty.load(std::memory_order_relaxed) != 0 ||
+           control_.closing.load(std::memory_order_relaxed) != 0;
+  }
+  // Called after records were freed.
   std::int32_t then_tell() const noexcept {
     RoomWaiters<>::freed_room();
-    const bool waits =
-        at<RoomWaiters<>::Control>(cell_.waiters).waiting.load(std::memory_order_relaxed) != 0 ||
-        control_.awaiting_empty.load(std::memory_order_relaxed) != 0 ||
-        control_.closing.load(std::memory_order_relaxed) != 0;
-    return waits ? kThenTell : 0;
+    return somebody_waits() ? kThenTell : 0;
   }
 
   QueueCell& cell_;

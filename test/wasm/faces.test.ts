@@ -64,6 +64,15 @@ describe.skipIf(process.platform !== 'linux')('the two faces of a queue', () => 
     expect(queue.tryPop()).toBeUndefined();
   });
 
+  it('show a drain the records of callers that waited for the room that it frees', async () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    const row = (number: number) => ({ thread: 0, number, copy: 1n });
+    queue.tryPush(row(1));
+    const waits = queue.push(row(2));
+    expect(queue.drain(() => {}, 9)).toBe(2);
+    await waits;
+  });
+
   it('show a record that stays as it is until its visit is over', () => {
     const queue = Queue.create(Row, { capacity: 4 });
     const row = (number: number) => ({ thread: 0, number, copy: BigInt(number) });
