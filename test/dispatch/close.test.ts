@@ -3,8 +3,6 @@ import { until } from '../queue/until.js';
 import { Shop } from './crew.js';
 import { work } from './work.js';
 
-const begun = (shop: Shop): number => shop.entries.filter(({ event }) => event === 'begin').length;
-
 describe('closing a crew', () => {
   it('waits for what its workers have, and leaves the rest to the next consumer of the gate, in order', async () => {
     const shop = new Shop();
@@ -12,7 +10,7 @@ describe('closing a crew', () => {
     await crew.ready;
     const slow = { act: 'sleep', key: 1 } as const;
     shop.admit([work(1, slow), work(2, slow), work(3, slow), work(4), work(5), work(6)]);
-    await until(() => begun(shop) === 1);
+    await until(() => shop.begun === 1);
     const { unfinished } = await crew.close();
     await crew.done;
     const handled = crew.stats().handled;
@@ -35,7 +33,7 @@ describe('closing a crew', () => {
     const crew = shop.dispatch({ workers: 2, concurrency: 2 });
     await crew.ready;
     shop.admit([1, 2, 3, 4, 5, 6].map((id) => work(id, { act: 'hang' })));
-    await until(() => begun(shop) === 4);
+    await until(() => shop.begun === 4);
     const { unfinished } = await crew.close({ timeoutMs: 50 });
     expect(unfinished.map(({ order }) => order.id)).toEqual([1, 2, 3, 4, 5, 6].slice(0, unfinished.length));
     expect(unfinished.filter(({ deliveries }) => deliveries === 1)).toHaveLength(4);
@@ -116,7 +114,7 @@ describe('a crew', () => {
     const crew = shop.dispatch();
     await crew.ready;
     shop.admit([work(1, { act: 'sleep' })]);
-    await until(() => begun(shop) === 1);
+    await until(() => shop.begun === 1);
     shop.gate[Symbol.dispose]();
     await expect(crew.done).rejects.toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
     expect(crew.stats().workers.map(({ state }) => state)).toEqual(['ended', 'ended']);
@@ -127,7 +125,7 @@ describe('a crew', () => {
     const crew = shop.dispatch({ workers: 1 });
     await crew.ready;
     shop.admit([work(1, { act: 'hang' })]);
-    await until(() => begun(shop) === 1);
+    await until(() => shop.begun === 1);
     shop.stock[Symbol.dispose]();
     crew.replace(0);
     await expect(crew.done).rejects.toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });

@@ -69,6 +69,11 @@ export class Shop {
     return this.#entries;
   }
 
+  /** How often a handler was given an order so far. */
+  get begun(): number {
+    return this.entries.filter(({ event }) => event === 'begin').length;
+  }
+
   /** The deliveries with which the handler of an order began. */
   deliveriesOf(id: number): number[] {
     return this.entries

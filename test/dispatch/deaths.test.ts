@@ -38,7 +38,7 @@ describe('a worker that ends', () => {
     const crew = shop.dispatch({ workers: 1, concurrency: 2, handlerTimeoutMs: 60_000 });
     await crew.ready;
     shop.admit([work(1, { act: 'hang', times: 1 }), work(2, { act: 'hang', times: 1 }), work(3), work(4)]);
-    await until(() => shop.entries.filter(({ event }) => event === 'begin').length === 2);
+    await until(() => shop.begun === 2);
     await until(() => crew.stats().workers[0]?.inHand === 4);
     expect(crew.replace(0)).toBe(true);
     expect(crew.replace(1)).toBe(false);

@@ -55,7 +55,7 @@ describe('a crew over a gate', () => {
     const shop = new Shop();
     shop.admit(ids(100).map((id) => work(id, { act: 'hang' })));
     const crew = shop.dispatch({ workers: 2, concurrency: 3, maxInHand: 1_000 });
-    await until(() => shop.entries.filter(({ event }) => event === 'begin').length === 6);
+    await until(() => shop.begun === 6);
     // Six orders are with handlers, and as many in the workers' queues. The gate's consumer takes up to six at once.
     expect(crew.stats().workers.map(({ inHand }) => inHand)).toEqual([6, 6]);
     expect(crew.stats().inHand).toBeLessThanOrEqual(13);

@@ -64,7 +64,7 @@ describe('orders of one key', () => {
     // The first order of each key hangs until all others are in hand: each key has unfinished orders to the end.
     const acts = (id: number) => (id < 3 ? ({ act: 'hang', times: 1 } as const) : {});
     shop.admit(Array.from({ length: 600 }, (_, id) => work(id, { key: id % 3, ...acts(id) })));
-    await until(() => crew.stats().inHand === 600);
+    await until(() => crew.stats().inHand === 600 && shop.begun === 3);
     for (const worker of [0, 1, 2]) crew.replace(worker);
     shop.queue.close();
     await crew.done;

@@ -39,8 +39,11 @@ describe('the memory of an object', () => {
   it.each(['queue', 'limiter', 'stock', 'restored stock', 'gate'])(
     'is resident when a %s is created with commit, and without commit not before it is written to',
     async (what) => {
-      expect(await grown(what, 'commit')).toBeGreaterThan(60);
-      expect(await grown(what, 'no')).toBeLessThan(30);
+      const committed = await grown(what, 'commit');
+      expect(committed).toBeGreaterThan(60);
+      // Restoring a stock reads its empty tables. Some kernels make a page resident when it is first read.
+      const most = what === 'restored stock' ? committed - 50 : 30;
+      expect(await grown(what, 'no')).toBeLessThan(most);
     },
   );
 });

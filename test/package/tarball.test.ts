@@ -98,8 +98,10 @@ describe('the tarball', () => {
     for (const script of ['preinstall', 'install', 'postinstall']) {
       expect(manifest.scripts).not.toHaveProperty(script);
     }
-    for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
-      expect(manifest).not.toHaveProperty(kind);
+    for (const kind of ['dependencies', 'optionalDependencies']) expect(manifest).not.toHaveProperty(kind);
+    for (const peer of Object.keys(manifest.peerDependencies)) {
+      expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true });
+      expect(existsSync(join(installed, '..', peer))).toBe(false);
     }
   });
 
