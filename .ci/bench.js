@@ -14,14 +14,17 @@ const checks = new Map([
   ['the page is complete', /^<!doctype html>.*<\/html>\s*$/s.test(readFileSync(page, 'utf8'))],
 ]);
 for (const { name, figures, bars } of groups) {
+  const left = []; // what this Node.js cannot run
   for (const { id, subjects } of figures) {
     for (const { subject, skip, samples = [] } of subjects) {
+      if (skip !== undefined) left.push(subject);
       const isMeasured = samples.length > 0 && samples.every(Number.isFinite);
       checks.set(`${id} of ${subject}`, isMeasured || skip !== undefined);
     }
   }
   for (const { claim, outcome, limit } of bars) {
-    checks.set(`${name}: "${claim}" is judged`, limit === '' || outcome === 'met' || outcome === 'missed');
+    const isJudged = limit === '' || outcome === 'met' || outcome === 'missed';
+    checks.set(`${name}: "${claim}" is judged`, isJudged || left.some((subject) => claim.includes(subject)));
   }
 }
 

@@ -43,12 +43,15 @@ describe('workers with cpus', () => {
     );
   });
 
-  it.skipIf(isLinux)('run on any processor where the system cannot bind threads, and say so', async () => {
-    const crew = new Shop().dispatch({ workers: 1, cpus: [0] });
-    await crew.ready;
-    expect(crew.stats()).toMatchObject({ pinning: 'unsupported', workers: [{ cpu: undefined }] });
-    await crew.close();
-  });
+  // Not skipped elsewhere: on Linux there is nothing that this could test.
+  if (!isLinux) {
+    it('run on any processor where the system cannot bind threads, and say so', async () => {
+      const crew = new Shop().dispatch({ workers: 1, cpus: [0] });
+      await crew.ready;
+      expect(crew.stats()).toMatchObject({ pinning: 'unsupported', workers: [{ cpu: undefined }] });
+      await crew.close();
+    });
+  }
 
   it('are bound by a native function that answers whether it could', () => {
     expect(native.pinThread(4_294_967_295)).toBe(isLinux ? false : undefined);
