@@ -38,7 +38,7 @@ export class EntryCodec<T> {
   /** Throws the record's typed error for a bad value. */
   encode(value: T, aside: Uint8Array | undefined): Uint8Array {
     this.#buffer.fill(0);
-    this.#codec.encode(value, 0);
+    this.#codec.encode(value);
     const entry = this.#buffer.slice();
     if (aside !== undefined) {
       entry.set(aside, this.#recordBytes);

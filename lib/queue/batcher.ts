@@ -34,7 +34,7 @@ export class Batcher<T> implements Disposable {
    * object is disposed of.
    */
   readonly #header: Uint32Array;
-  readonly #encode: Codec<T>['encode'];
+  readonly #encode: Codec<T>['encodeAt'];
   readonly #bytes: number;
   /** Called with a T: see `#onOverflow` of `Producer`. */
   readonly #onRefused: (value: never) => void;
@@ -55,7 +55,7 @@ export class Batcher<T> implements Disposable {
     const buffer = new Memory(header.bytes + max * record.bytes);
     this.#native = native;
     this.#header = new arrays.Uint32Array(buffer, 0, 2);
-    this.#encode = codecOf(record, buffer).encode;
+    this.#encode = codecOf(record, buffer).encodeAt;
     this.#bytes = record.bytes;
     this.#onRefused = onRefused;
     this.#batch = native.openBatch(buffer, lane);

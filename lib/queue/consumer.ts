@@ -20,17 +20,12 @@ import { type ConsumeOptions, checkBatch, checkTimeout, drainError } from './opt
 import { checked, Outlet } from './outlet.js';
 import { sliceMs } from './producer.js';
 
-/** What a consumer does: nothing, so that drain(visit, 1) may take its short way. As short as can be: it is falsy. */
-const QUICK = 0;
-/** Nothing. */
-const IDLE = 1;
-/** It runs a visit of drain(), or a listener. */
-const DRAINING = 2;
-
 /** What the short way of drain() needs, together, because V8 needs fewer bytecodes for it than for private fields. */
 interface Quick<T> extends HotCalls {
+  /** Undefined: drain() may not take its short way. */
   view: RecordView<T> | undefined;
-  does: typeof QUICK | typeof IDLE | typeof DRAINING;
+  /** Whether the consumer runs a visit of drain(), or a listener. */
+  draining: boolean;
   disposed: boolean;
 }
 
@@ -64,7 +59,7 @@ export class Consumer<T> {
   ) {
     this.#native = native;
     this.#outlet = new Outlet(native, calls, record, staging);
-    this.#quick = { ...calls, view: undefined, does: IDLE, disposed: false };
+    this.#quick = { ...calls, view: undefined, draining: false, disposed: false };
     this.#events = events;
     this.#drops = native.drops;
     this.#overwrites = native.overflow === overflows.overwrite;
@@ -104,18 +99,25 @@ export class Consumer<T> {
    */
   drain(visit: (record: RecordView<T>) => void, max: number | undefined): number {
     const quick = this.#quick;
-    if (max !== 1 || quick.does || typeof visit !== 'function') return this.drainMany(visit, max);
+    const { view } = quick;
+    if (max !== 1 || !view || quick.draining || typeof visit !== 'function')
+      return this.drainMany(visit, max);
     const answer = quick.takeOne(quick.cell, quick.low, quick.high);
-    if (answer && !this.#outlet.tookOtherwise(answer)) return 0;
-    quick.does = DRAINING;
+    if (answer && !this.tookOtherwise(answer)) return 0;
+    quick.draining = true;
     try {
-      visit(quick.view as RecordView<T>);
+      visit(view);
     } catch (error) {
-      quick.does = QUICK;
+      quick.draining = false;
       throw error;
     }
-    quick.does = QUICK;
+    quick.draining = false;
     return quick.disposed ? this.visitedDisposed() : 1;
+  }
+
+  /** Called with each answer but success. Not a private method: V8 needs more bytecodes for the call of one. */
+  tookOtherwise(answer: number): boolean {
+    return this.#outlet.tookOtherwise(answer);
   }
 
   visitedDisposed(): never {
@@ -127,11 +129,10 @@ export class Consumer<T> {
     if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw drainError(visit, max);
     this.#notDraining();
     const quick = this.#quick;
-    quick.view ??= this.#outlet.view();
-    const { view } = quick;
+    const view = this.#outlet.view();
     const loop = this.#loop;
     let visited = 0;
-    quick.does = DRAINING;
+    quick.draining = true;
     try {
       for (;;) {
         const shown = this.#showNext(max - visited);
@@ -143,7 +144,8 @@ export class Consumer<T> {
         if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
       }
     } finally {
-      quick.does = this.#drops ? IDLE : QUICK;
+      quick.draining = false;
+      if (!this.#drops) quick.view = view;
       // The next record that is taken has this place. And a view that the program keeps must not show a slot that a
       // producer writes.
       this.#outlet.showTaken();
@@ -326,7 +328,7 @@ export class Consumer<T> {
     const visited = this.#visited;
     this.#visited = 0;
     if (visited === 0) return;
-    if (this.#quick.does === DRAINING) this.#outlet.keep(visited - 1);
+    if (this.#quick.draining) this.#outlet.keep(visited - 1);
     this.#outlet.free(visited);
   }
 
@@ -374,12 +376,12 @@ export class Consumer<T> {
   #reportDropped(dropped: number): void {
     const reported: Array<[T, number]> = [];
     for (let i = 0; i < dropped; i++) reported.push(this.#outlet.dropped(i));
-    const before = this.#quick.does;
-    this.#quick.does = DRAINING;
+    const before = this.#quick.draining;
+    this.#quick.draining = true;
     try {
       for (const [record, reason] of reported) this.#events.dropped(record, reason);
     } finally {
-      this.#quick.does = before;
+      this.#quick.draining = before;
     }
   }
 
@@ -422,7 +424,7 @@ export class Consumer<T> {
   }
 
   #notDraining(): void {
-    if (this.#quick.does === DRAINING) {
+    if (this.#quick.draining) {
       throw new SluiceError(
         'ERR_SLUICE_REENTRANT',
         'Queue: a visit of drain() and a listener must not consume',
@@ -431,11 +433,11 @@ export class Consumer<T> {
   }
 
   get #isBusy(): boolean {
-    return this.#quick.does === DRAINING || this.#loop !== undefined;
+    return this.#quick.draining || this.#loop !== undefined;
   }
 
   #reentrant(where: string): SluiceError {
-    const does = this.#quick.does === DRAINING ? 'draining' : 'consuming';
+    const does = this.#quick.draining ? 'draining' : 'consuming';
     return new SluiceError('ERR_SLUICE_REENTRANT', `${where}: this object is already ${does}`);
   }
 }

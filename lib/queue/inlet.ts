@@ -28,7 +28,7 @@ export class Inlet<T> {
     this.#native = native;
     this.#calls = calls;
     this.#face = calls.face;
-    this.#codec = codecOf(record, staging.buffer);
+    this.#codec = codecOf(record, staging.buffer, staging.in);
     this.#at = staging.in;
     this.#apart = staging.inApart;
   }
@@ -38,7 +38,7 @@ export class Inlet<T> {
   }
 
   stage(value: T): void {
-    this.#codec.encode(value, this.#at);
+    this.#codec.encode(value);
   }
 
   /** Returns the value that was staged last. */

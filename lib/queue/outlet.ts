@@ -110,7 +110,7 @@ export class Outlet<T> {
     }
     if (shown === ELSEWHERE) return checked(this.#native.next(consumed, max));
     if (shown === faceAnswers.showElsewhere) return checked(this.#native.next(0, max));
-    this.#at = this.#words[words.shownAt] as number;
+    this.#at = (this.#words[words.shownAt] as number) | 0; // so that V8 computes places with integers
     this.#apart = this.#staging.inApart;
     return shown;
   }

@@ -35,13 +35,16 @@ export const sliceMs = 50;
 /** Producers with a wait or a listener: kept here, even if the program drops its reference to the queue object. */
 const awaited = new Set<Producer<unknown>>();
 
+/** What tryPush() needs, together, because V8 needs fewer bytecodes for it than for private fields. */
+interface Quick<T> extends HotCalls {
+  readonly encode: Codec<T>['encode'];
+}
+
 /** The producer's half of a queue object. Its methods are documented on `Queue`. */
 export class Producer<T> {
   readonly #native: NativeQueue;
   readonly #inlet: Inlet<T>;
-  readonly #calls: HotCalls;
-  readonly #in: Codec<T>;
-  readonly #inAt: number;
+  readonly #quick: Quick<T>;
   readonly #record: RecordType<T>;
   readonly #words: BigUint64Array;
   readonly #events: Events<T>;
@@ -64,9 +67,7 @@ export class Producer<T> {
   ) {
     this.#native = native;
     this.#inlet = new Inlet(native, calls, record, staging);
-    this.#calls = calls;
-    this.#in = this.#inlet.codec;
-    this.#inAt = staging.in;
+    this.#quick = { ...calls, encode: this.#inlet.codec.encode };
     this.#record = record;
     this.#words = new arrays.BigUint64Array(staging.buffer, staging.words, queueStaging.bytes / 8);
     this.#events = events;
@@ -76,7 +77,7 @@ export class Producer<T> {
 
   /** Writes `value` where the next native push takes it from. */
   stage(value: T): void {
-    this.#in.encode(value, this.#inAt);
+    this.#quick.encode(value);
   }
 
   /** Returns the value that was staged last. */
@@ -86,9 +87,9 @@ export class Producer<T> {
 
   tryPush(value: T, options: PushOptions | undefined): boolean {
     if (options !== undefined) return this.tryPushTo(value, options);
-    this.#in.encode(value, this.#inAt);
-    const calls = this.#calls;
-    const answer = calls.push(calls.cell, calls.low, calls.high);
+    const quick = this.#quick;
+    quick.encode(value);
+    const answer = quick.push(quick.cell, quick.low, quick.high);
     return !answer || this.pushedOtherwise(answer, value);
   }
 
@@ -139,7 +140,7 @@ export class Producer<T> {
     const { timeoutMs, signal } = checkedWait(given);
     signal?.throwIfAborted();
     const lane = this.#lane(given);
-    this.#in.encode(value, this.#inAt);
+    this.stage(value);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return;
@@ -160,7 +161,7 @@ export class Producer<T> {
     checkTimeout(where, timeoutMs);
     const given = new Options(where, options, ['lane', 'ttlMs']);
     const lane = this.#lane(given);
-    this.#in.encode(value, this.#inAt);
+    this.stage(value);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return true;
@@ -309,7 +310,7 @@ export class Producer<T> {
   tryPushTo(value: T, options: PushOptions): boolean {
     const given = new Options('Queue.tryPush', options, ['lane', 'ttlMs']);
     const lane = this.#lane(given);
-    this.#in.encode(value, this.#inAt);
+    this.stage(value);
     const hasTtl = this.#stageTtl('Queue.tryPush', given);
     const pushed = this.#native.pushTo(lane, hasTtl, 0);
     return pushed === undefined || this.#notPushed(pushed, value, lane);

@@ -11,13 +11,18 @@ import { TextCodec } from './text-codec.js';
  */
 export type RecordView<T> = Readonly<T> & { toObject(): T };
 
-/** Encodes into one buffer, and decodes from it. A position is a number of bytes from the buffer's start. */
+/**
+ * Encodes into one buffer, and decodes from it. One position in it is the codec's home. A position is a number of bytes
+ * from the buffer's start.
+ */
 export interface Codec<T> {
   /**
-   * Writes `value` at `at`. Throws a typed error if `value` is not an object, or if a field has a bad value; the error
-   * for a field names it.
+   * Writes `value` at the codec's home. Throws a typed error if `value` is not an object, or if a field has a bad
+   * value; the error for a field names it.
    */
-  encode(value: T, at: number): void;
+  encode(value: T): void;
+  /** As `encode`, but at `at`. */
+  encodeAt(value: T, at: number): void;
   /**
    * Encodes `count` values of `list`, from index `first` on, into records from `at` on, `apart` bytes from one to the
    * next. It encodes the last value first: a record that a getter of a value pushes uses the first place, and so
@@ -43,6 +48,8 @@ export interface Layout {
 /** The buffer of a codec, and the objects through which a codec reads and writes it. */
 export interface CodecMemory {
   readonly buffer: ArrayBuffer;
+  /** Where `encode` writes: a multiple of 8. */
+  readonly home: number;
   readonly view: View;
   readonly bytes: BytesCodec;
   readonly text: TextCodec;
@@ -84,8 +91,8 @@ export function layOut(fields: Fields): Layout {
   return { fields, offsets, bytes: bytes + (-bytes & 7) };
 }
 
-export function memoryOf(buffer: ArrayBuffer): CodecMemory {
-  return { buffer, view: new View(buffer), bytes: new BytesCodec(buffer), text: new TextCodec(buffer) };
+export function memoryOf(buffer: ArrayBuffer, home: number): CodecMemory {
+  return { buffer, home, view: new View(buffer), bytes: new BytesCodec(buffer), text: new TextCodec(buffer) };
 }
 
 export function failOf(fields: Fields): Fail {

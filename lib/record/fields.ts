@@ -40,7 +40,10 @@ export interface Field<T> {
   readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'Uint8Array' | 'JSON';
   /** @internal The value that `check` and `write` get in place of `v`; undefined if `v` has the wrong type. */
   readonly prepare?: (v: string) => string;
-  /** @internal Whether `v` is acceptable, as far as this can be checked without writing it. */
+  /**
+   * @internal Whether `v` is acceptable, as far as this can be checked without writing it. The code may assign a number
+   * to the variable `n`, which `write` then finds there.
+   */
   readonly check: (v: string) => string;
   /** @internal Writes `v` at `at`. */
   readonly write: (v: string, at: Place) => string;
@@ -182,7 +185,7 @@ export const u53: Field<number> = made({
     'Float64',
     'a whole number from 0 to 9007199254740991',
     // The first condition only saves time: most numbers are within the range of u32.
-    (v) => `(${v} >>> 0 === ${v} || ${v} >= 0 && isSafeInteger(${v}))`,
+    (v) => `(${v} >>> 0 === ${v} || isU53(${v}))`,
   ),
   write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
 });
@@ -199,12 +202,12 @@ export const f32: Field<number> = numeric(
     `(${v} > -3.4028235677973366e38 && ${v} < 3.4028235677973366e38 || ${v} === Infinity || ${v} === -Infinity)`,
 );
 /** Any number but NaN. Eight bytes. */
-export const f64: Field<number> = numeric(
-  'f64',
-  'Float64',
-  'a number other than NaN',
-  (v) => `${v} === ${v}`,
-);
+// V8 knows of `n`, the result of an operator, that it is a number. Of `v` it would check that again at each use: 1.5 ns
+// for a record with four such fields (measured).
+export const f64: Field<number> = made({
+  ...numeric('f64', 'Float64', 'a number other than NaN', (v) => `(n = +${v}) === n`),
+  write: (_, at) => `${at.element('Float64')} = n`,
+});
 /** A bigint from 0 to 2^64 - 1. Eight bytes. */
 export const u64: Field<bigint> = big(
   'u64',

@@ -46,7 +46,7 @@ export function interpret<T>({ fields, offsets }: Layout): CodecFactory<T> {
   }
 
   return (memory, fail) => {
-    function encode(record: T, at: number): void {
+    function encodeAt(record: T, at: number): void {
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // Reads all values before it writes: a getter or toJSON of the record may push another record through the same
       // buffer.
@@ -65,8 +65,12 @@ export function interpret<T>({ fields, offsets }: Layout): CodecFactory<T> {
       }
     }
 
+    function encode(record: T): void {
+      encodeAt(record, memory.home);
+    }
+
     function encodeMany(list: readonly T[], first: number, count: number, at: number, apart: number): void {
-      for (let i = count - 1; i >= 0; i--) encode(list[first + i] as T, at + i * apart);
+      for (let i = count - 1; i >= 0; i--) encodeAt(list[first + i] as T, at + i * apart);
     }
 
     function decode(at: number): T {
@@ -103,7 +107,7 @@ export function interpret<T>({ fields, offsets }: Layout): CodecFactory<T> {
     const move = (at: number): void => {
       shownAt = at;
     };
-    return { encode, encodeMany, decode, view, move } satisfies Codec<T>;
+    return { encode, encodeAt, encodeMany, decode, view, move } satisfies Codec<T>;
   };
 }
 

@@ -22,7 +22,7 @@ const { freeze, keys } = Object;
  * Makes a codec over `buffer`. Only lib/ can call it: a program can neither reach it from a record nor replace it
  * there.
  */
-export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
+export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer, home?: number) => Codec<T>;
 
 /** The type of a fixed-size record: its fields, in order, and how to encode and decode it. Made by `record()`. */
 export class RecordType<T> {
@@ -77,11 +77,11 @@ export class RecordType<T> {
   }
 
   static {
-    codecOf = (record, buffer) => record.#codec(buffer);
+    codecOf = (record, buffer, home = 0) => record.#codec(buffer, home);
   }
 
-  #codec(buffer: ArrayBuffer): Codec<T> {
-    return this.#factory(memoryOf(buffer), failOf(this.fields));
+  #codec(buffer: ArrayBuffer, home: number): Codec<T> {
+    return this.#factory(memoryOf(buffer, home), failOf(this.fields));
   }
 }
 isOurs(RecordType);

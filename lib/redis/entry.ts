@@ -102,7 +102,7 @@ class Scratch<T> {
   encode(order: T): { readonly value: T; readonly body: Buffer } {
     // A shorter text leaves the rest of its place as it is: equal orders must have equal bytes.
     this.#bytes.fill(0);
-    this.#codec.encode(order, 0);
+    this.#codec.encode(order);
     return { value: this.#codec.decode(0), body: Buffer.from(this.#bytes.subarray(0, this.#size)) };
   }
 
@@ -115,7 +115,7 @@ class Scratch<T> {
     let order: T;
     try {
       order = this.#codec.decode(0);
-      this.#codec.encode(order, size);
+      this.#codec.encodeAt(order, size);
     } catch (error) {
       throw new Foreign(error instanceof Error ? error.message : String(error));
     }
