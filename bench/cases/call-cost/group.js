@@ -23,8 +23,8 @@ export const group = {
   ],
   bars: [
     bar('one thread, one at a time, vs the Atomics ring', 'one', 'one', 2),
-    bar('one thread, batches of 64, vs the Atomics ring one at a time', '64', 'one', 5),
-    bar('one thread, batches of 64, vs the Atomics ring in batches of 64', '64', '64', 2),
+    bar('one thread, batches of 64, vs the Atomics ring one at a time', '64', 'one', 2.4),
+    bar('one thread, batches of 64, vs the Atomics ring in batches of 64', '64', '64', 1.05),
   ],
 };
 

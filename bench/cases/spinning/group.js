@@ -1,6 +1,7 @@
 /** Messages between threads, to a consumer that spins. */
 import { patternText, producersText, throughputComparison } from '../throughput/comparison.js';
 
+const producerCounts = [1, 2, 4];
 const patterns = /** @type {const} */ (['one', '64']);
 
 /** @type {import('../../harness/runner/group.js').Group} */
@@ -12,10 +13,10 @@ export const group = {
     'nothing else. Results are bimodal: a consumer that polls the slot that is being written moves a cache line ' +
     'for every message, a consumer that drains a backlog does so for every batch.',
   roundsMax: 3,
-  comparisons: [1, 4].flatMap((producers) =>
+  comparisons: producerCounts.flatMap((producers) =>
     patterns.map((pattern) =>
       throughputComparison({
-        id: `spinning/${producers}p/${pattern}`,
+        id: idOf(producers, pattern),
         title: `${producersText(producers)}, ${patternText(pattern)}, spinning consumer`,
         producers,
         pattern,
@@ -23,5 +24,17 @@ export const group = {
       }),
     ),
   ),
-  bars: [],
+  bars: producerCounts.flatMap((producers) =>
+    patterns.map((pattern) => ({
+      claim: `${producersText(producers)}, ${patternText(pattern)}, vs the Atomics ring, both spinning`,
+      of: { figure: idOf(producers, pattern), subject: 'sluice' },
+      to: { figure: idOf(producers, pattern), subject: 'Atomics ring' },
+      atLeast: 1,
+    })),
+  ),
 };
+
+/** @param {number} producers @param {import('../throughput/comparison.js').Pattern} pattern */
+function idOf(producers, pattern) {
+  return `spinning/${producers}p/${pattern}`;
+}

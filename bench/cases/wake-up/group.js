@@ -4,6 +4,12 @@ import { IDLE_MS, measureWakeUp } from './measure.js';
 
 const all = queues.filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
 
+/** How many times as long as sluice's trip theirs must take at least. */
+const rivals = /** @type {const} */ ([
+  ['MessagePort', 1.3],
+  ['Atomics ring', 1],
+]);
+
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
   name: 'wake-up',
@@ -17,11 +23,12 @@ export const group = {
     comparison('idle', `after ${IDLE_MS} ms idle`, IDLE_MS),
   ],
   bars: [
-    bar(
-      'wake-up of a parked consumer loop, back to back, round trip p50, MessagePort vs sluice',
-      'back-to-back',
+    ...rivals.map(([subject, atLeast]) =>
+      bar(`${subject} vs sluice, back to back, round trip p50`, 'back-to-back', subject, atLeast),
     ),
-    bar(`the same, after ${IDLE_MS} ms of idleness`, 'idle'),
+    ...rivals.map(([subject, atLeast]) =>
+      bar(`the same, after ${IDLE_MS} ms of idleness, ${subject} vs sluice`, 'idle', subject, atLeast),
+    ),
   ],
 };
 
@@ -48,13 +55,19 @@ function comparison(name, title, pauseMs) {
   };
 }
 
-/** @param {string} claim @param {string} name @returns {import('../../harness/runner/group.js').Bar} */
-function bar(claim, name) {
+/**
+ * @param {string} claim
+ * @param {string} name
+ * @param {string} subject
+ * @param {number} atLeast
+ * @returns {import('../../harness/runner/group.js').Bar}
+ */
+function bar(claim, name, subject, atLeast) {
   const figure = `wake-up/${name}/p50`;
   return {
     claim,
-    of: { figure, subject: 'MessagePort' },
+    of: { figure, subject },
     to: { figure, subject: 'sluice' },
-    atLeast: 1.5,
+    atLeast,
   };
 }

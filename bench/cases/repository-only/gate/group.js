@@ -73,9 +73,9 @@ export const group = {
       claim: 'admit() vs an empty Node-API call',
       of: { figure: admitted, subject: gate },
       to: { figure: admitted, subject: empty },
-      atMost: 8,
+      atMost: 12,
     },
-    { ...cheaper('admit() vs rate-limiter-flexible + Map + fastq', admitted, packages), atLeast: 8 },
+    { ...cheaper('admit() vs rate-limiter-flexible + Map + fastq', admitted, packages), atLeast: 2.5 },
     {
       ...cheaper('admit(), rate-limited, vs rate-limiter-flexible + Map + fastq', limited, packages),
       atLeast: 8,

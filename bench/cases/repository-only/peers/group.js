@@ -71,17 +71,14 @@ export const group = {
     },
   ],
   bars: [
-    bar('1 producer, in batches of 64', '1p/64', disruptor, 2),
-    bar('1 producer, in batches of 64, to a consumer that spins', 'spins/64', disruptor, 2),
-    ...[
-      disruptor,
-      'ringbuf.js',
-      'BroadcastChannel',
-      'zeromq push/pull inproc',
-      'thread-stream',
-      'piscina',
-    ].map((subject) => bar('1 producer, one at a time', '1p/one', subject)),
-    ...[disruptor, 'ringbuf.js', 'BroadcastChannel', 'zeromq push/pull inproc'].map((subject) =>
+    bar('1 producer, in batches of 64', '1p/64', disruptor, 1.3),
+    bar('1 producer, in batches of 64, to a consumer that spins', 'spins/64', disruptor, 1.3),
+    bar('1 producer, one at a time', '1p/one', 'ringbuf.js', 1),
+    bar('4 producers, one at a time', '4p/one', 'ringbuf.js', 1),
+    ...[disruptor, 'BroadcastChannel', 'zeromq push/pull inproc', 'thread-stream', 'piscina'].map((subject) =>
+      bar('1 producer, one at a time', '1p/one', subject),
+    ),
+    ...[disruptor, 'BroadcastChannel', 'zeromq push/pull inproc'].map((subject) =>
       bar('4 producers, one at a time', '4p/one', subject),
     ),
   ],
