@@ -5,7 +5,7 @@ import type { Store } from './store.js';
 
 /** The options of `spill`. */
 export interface SpillOptions<T> {
-  /** Where the records go: `sqliteStore()`, `lmdbStore()`, or another `Store`. One queue can use it. */
+  /** Where the records go: `sqliteStore()`, `lmdbStore()`, `redisStore()`, or another `Store`. One queue can use it. */
   readonly store: Store;
   /**
    * Records go to the store when they would wait longer than this in the ring, in milliseconds: 0 to 60,000. The wait

@@ -56,9 +56,11 @@ export interface StoreContent {
 }
 
 /**
- * A store that is open. Each promise rejects with a SluiceError: `ERR_SLUICE_STORE_FAILED` if the system refuses
- * (no space on the device, a read-only file), with the system's error as its `cause`. The store stays open then, and a
- * later call may succeed.
+ * A store that is open. Each promise rejects with a SluiceError: `ERR_SLUICE_STORE_FAILED` if the system refuses (no
+ * space on the device, a read-only file), with the system's error as its `cause`. The store stays open then, and a
+ * later call may succeed. A store on a server may also reject with `ERR_SLUICE_STORE_FULL` (so it has more room than
+ * the `ERR_SLUICE_STORE_LOCKED` (another process has taken it over), and `ERR_SLUICE_STORE_DAMAGED` (it is
+ * gone).
  */
 export interface OpenStore {
   readonly content: StoreContent;
@@ -84,7 +86,7 @@ export interface OpenStore {
   close(): Promise<void>;
 }
 
-/** A place for entries, not opened yet. `sqliteStore()` and `lmdbStore()` make one. */
+/** A place for entries, not opened yet. `sqliteStore()`, `lmdbStore()` and `redisStore()` make one. */
 export interface Store {
   /** Names the store in errors, for example by its path. */
   readonly name: string;

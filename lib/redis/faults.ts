@@ -37,7 +37,7 @@ export function isOfConnection(error: unknown): boolean {
  * Returns the code of a server's error; undefined for an error of the connection, whose message begins with no code,
  * such as 'Socket closed unexpectedly' or 'connect ECONNREFUSED 127.0.0.1:6379'.
  */
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   if (error instanceof Silent) return undefined;
   const message = error instanceof Error ? error.message : String(error);
   // Before Redis 7 the error of a command within a script stands behind that of the script.

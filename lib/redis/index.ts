@@ -13,5 +13,6 @@ export {
   type RedisQueueOptions,
   type RedisQueueStats,
 } from './queue.js';
+export { type RedisStoreOptions, redisStore } from './store.js';
 export type { RedisWorkersOptions } from './worker-options.js';
 export { type RedisBacklog, type RedisRunOptions, RedisWorkers, type RedisWorkersStats } from './workers.js';

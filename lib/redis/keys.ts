@@ -45,6 +45,16 @@ export class Keys {
     return `${this.#prefix}:lease:${group}:${consumer}`;
   }
 
+  /** The keys of a store besides its streams: what it is, who has it, how often entries were taken. */
+  get store(): readonly [facts: string, lease: string, deliveries: string] {
+    return [`${this.#prefix}:store`, `${this.#prefix}:store:lease`, `${this.#prefix}:store:deliveries`];
+  }
+
+  /** The stream of a lane of a store: 0, 1, ... */
+  lane(lane: number): string {
+    return lane === 0 ? this.stream : `${this.#prefix}:lane:${lane}`;
+  }
+
   /** The stream of dead letters, unless the program names one. */
   get dead(): string {
     return `${this.#prefix}:dead`;

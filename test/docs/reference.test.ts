@@ -99,7 +99,8 @@ import { type Crew, deadLetterRecord, dispatch } from '../lib/dispatch/index.js'
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import * as http from '../lib/http/index.js';
-import { ioRedis, nodeRedis, RedisQueue, RedisWorkers, type RedisPort } from '../lib/redis/index.js';
+import { ioRedis, nodeRedis, RedisQueue, RedisWorkers, redisStore, type RedisPort } from '../lib/redis/index.js';
+import { spill } from '../lib/overflow/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
 import { koaLimit } from '../lib/http/koa.js';
 import { fetchLimit, fetchUpgrade, honoLimit, rateLimitOf } from '../lib/http/fetch.js';

@@ -17,10 +17,21 @@ export interface Kind {
   readonly node: string | undefined;
   /** The module whose `make(directory, options)` makes a store. */
   readonly module: URL;
-  /** Whether its entries are in files of the directory, which the tests can damage and limit. */
+  /** Whether it is a file `store.db` in the directory, which the tests can cut off, limit and replace. */
   readonly hasFiles: boolean;
+  /** Starts a server of its own for a test; undefined if it needs none. */
+  readonly serve?: () => Promise<Service>;
   /** Whether it finds damage to the structure of its files, not only to the bytes of entries. */
   readonly checksStructure: boolean;
+}
+
+/** A server that keeps entries in its files. */
+export interface Service {
+  /** The directory of these files, by which `make` finds the server. */
+  readonly directory: string;
+  start(): Promise<void>;
+  /** Kills it. */
+  stop(): Promise<void>;
 }
 
 /** What the program `read` prints. */
@@ -48,6 +59,18 @@ export function conforms(kind: Kind): void {
     expect(line, `${command}: ${ended.signal ?? ended.code}\n${ended.stderr}`).not.toBe('');
     return JSON.parse(line) as T;
   };
+  let service: Service | undefined;
+  /** Returns an empty directory, for which a server runs if the store needs one. */
+  const placed = async (): Promise<string> => {
+    service = await kind.serve?.();
+    return service?.directory ?? temporary();
+  };
+  /** Flips a bit in each copy of an entry's bytes in the files. */
+  const flip = async (place: string, id: number): Promise<void> => {
+    await service?.stop();
+    flipEntry(place, id);
+    await service?.start();
+  };
   const read = (place: string): Promise<Read> => call<Read>(place, 'read');
   const children: ChildProcess[] = [];
   const begin = (place: string, command: string): ChildProcess => {
@@ -57,8 +80,10 @@ export function conforms(kind: Kind): void {
     children.push(child);
     return child;
   };
-  afterEach(() => {
+  afterEach(async () => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
+    await service?.stop();
+    service = undefined;
   });
   /** Lets a process append until `lines` appends are durable, kills it, and returns the last durable number. */
   const killWhileWriting = async (place: string, lines: number): Promise<number> => {
@@ -77,7 +102,7 @@ export function conforms(kind: Kind): void {
 
   describe.skipIf(kind.node === undefined)(`A store: ${kind.name}`, { timeout: patienceMs }, () => {
     it('returns the entries of each lane in order, counts deliveries, and removes what it is told to', async () => {
-      const place = temporary();
+      const place = await placed();
       expect(await call(place, 'append', '250')).toBe('closed');
       const first = await read(place);
       expect(first.lanes).toEqual([upTo(250, 0), upTo(250, 1)]);
@@ -91,7 +116,7 @@ export function conforms(kind: Kind): void {
     });
 
     it('has every entry that was durable when its process was killed', async () => {
-      const place = temporary();
+      const place = await placed();
       const random = new SeededRandom(seed);
       for (let round = 0; round < 4; round++) {
         const last = await killWhileWriting(place, 5 + random.below(40));
@@ -110,7 +135,7 @@ export function conforms(kind: Kind): void {
     });
 
     it('is refused to a second process, until the first one has ended in any way', async () => {
-      const place = temporary();
+      const place = await placed();
       const holder = begin(place, 'hold');
       await once(holder.stdout as NodeJS.ReadableStream, 'data');
       expect(await read(place)).toMatchObject({ code: 'ERR_SLUICE_STORE_LOCKED', isTyped: true });
@@ -120,31 +145,54 @@ export function conforms(kind: Kind): void {
     });
 
     it('is refused to a queue of another schema', async () => {
-      const place = temporary();
+      const place = await placed();
       await call(place, 'append', '1');
       expect(await call(place, 'schema')).toMatchObject({ code: 'ERR_SLUICE_SCHEMA' });
     });
 
-    if (kind.hasFiles)
-      it('notices flipped bytes of an entry, and returns the others', async () => {
-        const place = temporary();
-        await call(place, 'append', '200');
-        flipEntry(place, 77);
-        const { lanes, damaged, wrong } = await read(place);
-        expect(damaged).toEqual([77]);
-        expect(wrong).toBe(0);
-        expect(lanes).toEqual([upTo(200, 0), upTo(200, 1)]);
-      });
+    it('notices flipped bytes of an entry, and returns the others', async () => {
+      const place = await placed();
+      await call(place, 'append', '200');
+      await flip(place, 77);
+      const { lanes, damaged, wrong } = await read(place);
+      expect(damaged).toEqual([77]);
+      expect(wrong).toBe(0);
+      expect(lanes).toEqual([upTo(200, 0), upTo(200, 1)]);
+    });
 
-    if (kind.hasFiles)
-      it('notices flipped bytes in what a killed process has left', async () => {
-        const place = temporary();
-        await killWhileWriting(place, 30);
-        flipEntry(place, 40);
-        const { content, damaged, wrong, lanes } = await read(place);
-        expect(wrong).toBe(0);
-        expect(content.damage !== undefined || content.lost > 0 || damaged.includes(40)).toBe(true);
-        expect(lanes.flat().length).toBeGreaterThan(0);
+    it('notices flipped bytes in what a killed process has left', async () => {
+      const place = await placed();
+      await killWhileWriting(place, 30);
+      await flip(place, 40);
+      const { content, damaged, wrong, lanes } = await read(place);
+      expect(wrong).toBe(0);
+      expect(content.damage !== undefined || content.lost > 0 || damaged.includes(40)).toBe(true);
+      expect(lanes.flat().length).toBeGreaterThan(0);
+    });
+
+    if (kind.serve !== undefined)
+      it('has every entry that was durable when its server was killed', async () => {
+        const place = await placed();
+        const child = begin(place, 'write');
+        let text = '';
+        child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        for (let kill = 1; kill <= 3; kill++) {
+          while (text.split('\n').length < 40 * kill)
+            await once(child.stdout as NodeJS.ReadableStream, 'data');
+          await service?.stop();
+          await service?.start();
+        }
+        child.kill('SIGKILL');
+        await once(child, 'close');
+        const last = Number(text.slice(0, text.lastIndexOf('\n')).split('\n').at(-1));
+        const { content, lanes, damaged, wrong, unordered } = await read(place);
+        expect({ damaged, wrong, unordered, lost: content.lost }).toEqual({
+          ...{ damaged: [], wrong: 0, unordered: 0, lost: 0 },
+        });
+        expect(content.lastId).toBeGreaterThanOrEqual(last);
+        expect(lanes).toEqual([upTo(content.lastId, 0), upTo(content.lastId, 1)]);
       });
 
     if (kind.hasFiles)
@@ -237,8 +285,9 @@ function copyOf(place: string, to: string): string {
 /** Flips a bit in each copy of an entry's bytes. */
 function flipEntry(place: string, id: number): void {
   let flipped = 0;
-  for (const name of readdirSync(place)) {
+  for (const name of readdirSync(place, { recursive: true, encoding: 'utf8' })) {
     const path = join(place, name);
+    if (!statSync(path).isFile()) continue;
     const file = readFileSync(path);
     for (const at of placesOf(id, file)) {
       file[at + 20] = (file[at + 20] as number) ^ 4;

@@ -4,10 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
+import { endServers, noRedis } from '../redis/servers.js';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
+import { redisService } from './redis-service.js';
 import { temporary } from './temporary.js';
 
 const program = new URL('./programs/sale.js', import.meta.url);
@@ -18,7 +20,9 @@ const withSqlite = nodes.find(
 const stores = [
   { name: 'lmdbStore', file: 'lmdb.js', node: process.execPath },
   { name: 'sqliteStore', file: 'sqlite.js', node: withSqlite?.node },
+  { name: 'redisStore', file: 'io-redis.js', node: noRedis ? undefined : process.execPath },
 ];
+afterAll(endServers);
 /** How often the process is killed. */
 const kills = 4;
 
@@ -41,7 +45,7 @@ describe('A process that is killed', { timeout: 240_000 }, () => {
   for (const { name, file, node } of stores) {
     for (const kind of ['queue', 'gate'] as const) {
       it.skipIf(node === undefined)(`loses no order of a ${kind} that was durable in ${name}`, async () => {
-        const place = temporary();
+        const place = file === 'io-redis.js' ? (await redisService('redis-server')).directory : temporary();
         const log = join(place, 'log');
         writeFileSync(log, '');
         const module = new URL(`./stores/${file}`, import.meta.url).href;

@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { afterAll } from 'vitest';
 import { nodes } from '../program.js';
+import { endServers, servers } from '../redis/servers.js';
 import { conforms } from './conformance.js';
+import { redisService } from './redis-service.js';
 
 /** The binaries that have `node:sqlite` without a flag, the oldest first. */
 const withSqlite = nodes.filter(
@@ -31,3 +34,23 @@ conforms({
   hasFiles: true,
   checksStructure: false,
 });
+
+afterAll(endServers);
+
+const [first] = nodes;
+const last = nodes.at(-1);
+for (const { binary, missing } of servers) {
+  for (const [client, by, module] of [
+    ['node-redis', first, new URL('./stores/node-redis.js', import.meta.url)],
+    ['io-redis', last, new URL('./stores/io-redis.js', import.meta.url)],
+  ] as const) {
+    conforms({
+      name: `redisStore, ${binary}, ${client}, Node.js ${by?.name}`,
+      node: missing ? undefined : by?.node,
+      module,
+      hasFiles: false,
+      serve: () => redisService(binary),
+      checksStructure: false,
+    });
+  }
+}

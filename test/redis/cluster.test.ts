@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
-import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
+import { ioRedis, nodeRedis, type RedisPort, redisStore } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connect, disconnect } from './clients.js';
 import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
@@ -97,6 +97,20 @@ describe.each(Object.keys(cluster))('in a cluster of three masters, with %s', (n
     for (const { workers } of runs) await untilDone(workers);
     await Promise.all(runs.map(({ run }) => run.end()));
     expect(seen.sort()).toEqual(Array.from({ length: 6 }, (_, i) => [`${i} 1`, `${i} 2`]).flat());
+  });
+
+  it.skipIf(noRedis)('a store has all its lanes on one master', async () => {
+    const redis = (await cluster[name]?.()) as RedisPort;
+    for (let i = 0; i < 6; i++) {
+      const format = { schema: 1n, entryBytes: 4, lanes: 3 };
+      const store = await redisStore({ redis, stream: newStream() }).open(format);
+      const bytes = new Uint8Array([1, 2, 3, i]);
+      await store.append([1, 2, 3].map((id) => ({ id, lane: id - 1, bytes })));
+      expect(await store.take(2, 0, 5)).toEqual([{ id: 3, deliveries: 1, bytes }]);
+      await store.remove(2, [3]);
+      expect(await store.take(2, 0, 5)).toEqual([]);
+      await store.close();
+    }
   });
 
   it.skipIf(noRedis)(
