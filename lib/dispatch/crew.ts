@@ -25,7 +25,7 @@ const teardownMs = 10_000;
 export interface Closed<T> {
   /**
    * The orders that the crew had taken and did not finish, in the order in which it took them. Those of a gate are
-   * still in the gate: its next consumer gets them. Those of a queue are nowhere else.
+   * still in the gate: its next consumer gets them. Those of a queue are nowhere else, except those with `stored`.
    */
   readonly unfinished: ReadonlyArray<Unfinished<T>>;
 }
@@ -80,7 +80,8 @@ export class Crew<T> implements AsyncDisposable {
    *
    * Nothing is lost: the unfinished orders are in the answer. Those of a gate are also left for its next consumer, in
    * their order, and count as delivered once if a handler was given them. Those of a queue are nowhere else, so push
-   * them again, or keep them. An order whose dead letter was on its way when the time was over may be in both.
+   * them again, or keep them; but those with `stored` are in the store of its overflow, which gives them to the next
+   * process. An order whose dead letter was on its way when the time was over may be in both.
    *
    * @param options `timeoutMs`: how long to wait, in milliseconds. Default: 10,000.
    * @returns The orders that were not finished. All calls get the same answer.

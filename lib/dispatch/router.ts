@@ -24,6 +24,10 @@ export interface Unfinished<T> {
   readonly deliveries: number;
   /** Its reservation, which is still held; undefined without a stock. */
   readonly reservation: bigint | undefined;
+  /**
+   * Whether it is still in the store of its queue's overflow, which gives it to the next process: do not push it again.
+   */
+  readonly stored: boolean;
 }
 
 /**
@@ -336,7 +340,9 @@ export class Router<T> {
   /** The orders that were given back, in the order in which they were taken. */
   get unfinished(): Array<Unfinished<T>> {
     const jobs = this.#unfinished.toSorted((a, b) => a.ticket - b.ticket);
-    return jobs.map(({ deliveries, taken: { order, reservation } }) => ({ order, deliveries, reservation }));
+    return jobs.map(({ deliveries, taken: { order, reservation, stored } }) => {
+      return { order, deliveries, reservation, stored };
+    });
   }
 }
 

@@ -11,7 +11,9 @@ export interface Taken<T> {
   readonly reservation: bigint | undefined;
   /** How often earlier consumers gave it to a handler. */
   readonly earlier: number;
-  /** Confirms or cancels it. */
+  /** Whether it is in the store behind the queue's ring: the next process gets it if it is never settled. */
+  readonly stored: boolean;
+  /** Confirms or cancels it; it leaves the store. */
   settle(confirm: boolean): void;
   /** Puts it back as if it had not been taken. */
   putBack(): void;
@@ -76,6 +78,7 @@ function fromGate<T>(loop: OrderLoop<T>, order: T, hold: Hold): Taken<T> {
     order,
     reservation: hold.reservation,
     earlier: hold.deliveries - 1,
+    stored: loop.isStored(hold.reservation),
     settle(confirm) {
       if (confirm) hold.confirm();
       else hold.cancel();
@@ -89,10 +92,13 @@ class QueueSource<T> implements Source<T> {
   readonly stock: undefined;
   readonly maxInHand = queueInHandMax;
   readonly #consumer: QueueInside<T>['consumer'];
+  readonly #layer: QueueInside<T>['layer'];
 
   constructor(queue: Queue<T>) {
     this.record = queue.record;
-    this.#consumer = insideQueue(queue).consumer;
+    const { consumer, layer } = insideQueue(queue);
+    this.#consumer = consumer;
+    this.#layer = layer;
   }
 
   async consume(
@@ -104,16 +110,23 @@ class QueueSource<T> implements Source<T> {
     const by = {
       owner: this,
       // One at a time: a queue has no place for an order that was taken and reached no handler.
-      take: () => this.#consumer.popMany(1),
-      handle: (order: T) => take(fromQueue(order)),
+      take: () => this.#take(),
+      handle: (taken: Taken<T>) => take(taken),
       between: () => {},
       timedOut: () => {}, // the limits have no time
       leaving: () => {},
     };
     await this.#consumer.consumeBy(by, limits, signal);
   }
-}
 
-function fromQueue<T>(order: T): Taken<T> {
-  return { order, reservation: undefined, earlier: 0, settle() {}, putBack() {} };
+  #take(): Array<Taken<T>> {
+    const take = (): T[] => this.#consumer.popMany(1);
+    const { batch, held } = this.#layer?.taking(take) ?? { batch: take(), held: undefined };
+    if (batch.length === 0) held?.ended();
+    return batch.map((order) => ({
+      ...{ order, reservation: undefined, earlier: held?.earlier ?? 0, stored: held !== undefined },
+      settle: () => held?.ended(),
+      putBack() {}, // the queue has no place for it
+    }));
+  }
 }

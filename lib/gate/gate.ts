@@ -119,7 +119,7 @@ export class Gate<T> implements Disposable {
     this.#producer = producer;
     this.#ledger = parts.stock;
     const byHand = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
-    this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand);
+    this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand, layer);
     this.#stage = (order) => producer.stage(order);
     this.#keyed = parts.limiter && nativeLimiter(parts.limiter).keyed;
     this.#needed = this.#keyed

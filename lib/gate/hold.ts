@@ -27,7 +27,8 @@ export class Hold {
   /**
    * How often the order has been handed out, this time included: 1, or more if a consumer, or a worker of a crew, that
    * had it in hand before ended without deciding it. That one may have done all of the work but the last step. A crew
-   * also hands out orders again whose handler failed.
+   * also hands out orders again whose handler failed. An order from the store of an overflow counts each earlier
+   * process that had taken it from there.
    */
   readonly deliveries: number;
   readonly #resolve: Resolve;

@@ -10,7 +10,14 @@ import {
   stagedRecords,
 } from '../binding/index.js';
 import { Options, optionError, type SluiceError } from '../input/index.js';
-import { type Call, type ConsumedBy, checkedLimits, type Limits, type QueueInside } from '../queue/index.js';
+import {
+  type Call,
+  type ConsumedBy,
+  checkedLimits,
+  type Limits,
+  type OverflowLayer,
+  type QueueInside,
+} from '../queue/index.js';
 import { type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';
 import type { GateConsumeOptions } from './options.js';
@@ -39,6 +46,8 @@ export function reportUnconfirmed(
   if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
 }
 
+type Layer = Pick<OverflowLayer<never>, 'earlier'> | undefined;
+
 /** An order in hand. */
 interface Taken<T> {
   readonly order: T;
@@ -54,6 +63,8 @@ export class OrderLoop<T> {
   readonly #halves: Uint32Array;
   /** False with a manual clock: then no timer renews holds. */
   readonly #renewsByItself: boolean;
+  /** The layer behind the queue's ring, if there is one in this thread. */
+  readonly #layer: Layer;
   #renewal: NodeJS.Timeout | undefined;
   /** The time, by `performance.now()`, by which the holds in hand must be renewed; Infinity if none must. */
   #renewAt = Infinity;
@@ -86,6 +97,7 @@ export class OrderLoop<T> {
     gate: NativeGate,
     staging: ArrayBuffer,
     renewsByItself: boolean,
+    layer: Layer,
   ) {
     this.#consumer = consumer;
     this.#native = gate;
@@ -93,6 +105,7 @@ export class OrderLoop<T> {
     this.#bigints = new arrays.BigUint64Array(staging);
     this.#halves = new arrays.Uint32Array(staging);
     this.#renewsByItself = renewsByItself;
+    this.#layer = layer;
   }
 
   async consume(
@@ -129,6 +142,11 @@ export class OrderLoop<T> {
       },
       timedOut: () => {}, // the limits have no time
     });
+  }
+
+  /** Whether the store behind the queue's ring has an order that is not decided. */
+  isStored(reservation: bigint | undefined): boolean {
+    return reservation !== undefined && this.#layer?.earlier(reservation) !== undefined;
   }
 
   /** Puts back an order that no handler was given: it does not count as delivered. */
@@ -210,7 +228,9 @@ export class OrderLoop<T> {
       const reservation = this.#bigints[at] as bigint;
       const entry = this.#entryAt(i);
       const deliveries = this.#halves[halves.taken + halves.each * i + halves.deliveries] as number;
-      const hold = new Hold(reservation === 0n ? undefined : reservation, deliveries, entry, this.#resolve);
+      const earlier = this.#layer?.earlier(reservation) ?? 0;
+      const id = reservation === 0n ? undefined : reservation;
+      const hold = new Hold(id, deliveries + earlier, entry, this.#resolve);
       return { order, hold };
     });
     if (renewInMs === 0) this.#renew();

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optionError, SluiceError } from '../input/index.js';
-import type { LayeredGate, LayeredQueue, OverflowLayer } from '../queue/index.js';
+import type { Held, LayeredGate, LayeredQueue, OverflowLayer } from '../queue/index.js';
 import { Appends, type Room } from './appends.js';
 import { DrainRate } from './drain-rate.js';
 import { type Entry, EntryCodec, reservationIn } from './entry.js';
@@ -150,8 +150,12 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     await this.#whenEmpty.until(() => this.#room.records === 0 || !this.#goesOn(), signal);
   }
 
-  handing(): () => void {
-    return this.#settling.handing();
+  taking<Batch>(take: () => Batch): { readonly batch: Batch; readonly held: Held | undefined } {
+    return this.#settling.taking(take);
+  }
+
+  earlier(reservation: bigint): number | undefined {
+    return this.#settling.earlier(reservation);
   }
 
   join(gate: LayeredGate<T>): void {
@@ -297,7 +301,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     let pushed = 1;
     if (entry === undefined) this.#settling.remove(lane, [id]);
     else if (entry.order === undefined) pushed = await this.#pushRecords(lane, entry.record, entries);
-    else await this.#pushOrder(lane, id, entry);
+    else await this.#pushOrder(lane, entries[0] as StoredEntry, entry);
     const { id: last } = entries[pushed - 1] as StoredEntry;
     state.inHand.splice(0, pushed);
     state.taken = last;
@@ -308,29 +312,31 @@ export class SpillLayer<T> implements OverflowLayer<T> {
   /** Pushes the first entries, as long as they are records without a gate. Returns how many. */
   async #pushRecords(lane: number, first: T, entries: readonly StoredEntry[]): Promise<number> {
     const records = [first];
-    const ids = [(entries[0] as StoredEntry).id];
     const most = Math.min(entries.length, Math.max(1, this.#queue.capacity >> 1));
     while (records.length < most) {
-      const { id, deliveries, bytes } = entries[records.length] as StoredEntry;
+      const { deliveries, bytes } = entries[records.length] as StoredEntry;
       if (bytes === undefined || deliveries > 1) break;
       const { record, order } = this.#codec.decode(bytes);
       if (order !== undefined) break;
       records.push(record);
-      ids.push(id);
     }
+    const after = this.#queue.claimed(lane);
     const permit = await this.#queue.reserve(records.length, lane, this.#ending.signal);
     for (const record of records) permit.send(record);
-    this.#settling.handed(lane, ids, this.#queue.claimed(lane), undefined);
-    return ids.length;
+    const positions = { after, last: this.#queue.claimed(lane) };
+    this.#settling.handed(lane, entries.slice(0, records.length), positions, undefined);
+    return records.length;
   }
 
-  async #pushOrder(lane: number, id: number, { record, order }: Entry<T>): Promise<void> {
+  async #pushOrder(lane: number, stored: StoredEntry, { record, order }: Entry<T>): Promise<void> {
     await this.#whenJoined.until(() => this.#gate !== undefined, this.#ending.signal);
     const gate = this.#gate as LayeredGate<T>;
     const { aside, isOfThisProcess } = order as NonNullable<Entry<T>['order']>;
     let reservation = reservationIn(aside);
+    let after: number;
     for (;;) {
       this.#ending.signal.throwIfAborted();
+      after = this.#queue.claimed(lane);
       if (isOfThisProcess) {
         if (gate.push(record, aside)) break;
         await this.#roomAppears(lane);
@@ -350,10 +356,10 @@ export class SpillLayer<T> implements OverflowLayer<T> {
         const { name: store } = this.#settings.store;
         refusals.publish({ store, order: record, outcome: readmitted.outcome });
       }
-      this.#settling.remove(lane, [id]);
+      this.#settling.remove(lane, [stored.id]);
       return;
     }
-    this.#settling.handed(lane, [id], this.#queue.claimed(lane), reservation);
+    this.#settling.handed(lane, [stored], { after, last: this.#queue.claimed(lane) }, reservation);
   }
 
   async #roomAppears(lane: number): Promise<void> {

@@ -148,8 +148,9 @@ export class Spill<T> extends OverflowPlan<T> implements AsyncDisposable {
  * records to the ring as room appears. Objects that other threads attach push to the ring only.
  *
  * A record stays in the store until it is consumed: until it has left the ring, and, if `consume` of the same queue
- * object hands it to a handler, until that handler has ended; an order that was admitted by `gate.admitDurably`, until
- * it is decided. A process that is killed before that leaves it for the next one: see `onRedelivered`.
+ * object or a dispatcher of it hands it to a handler, until that handler has ended or the dispatcher has finished with
+ * it; an order that was admitted by `gate.admitDurably`, until it is decided. A process that is killed before that
+ * leaves it for the next one: see `onRedelivered`.
  *
  * @param options The store, and `expectedWaitMs`, `onRedelivered` and `keyOf`.
  * @returns The overflow, for one queue.

@@ -3,6 +3,7 @@ export type { ConsumedBy } from './consume-loop.js';
 export type { DropReason, QueueEvents } from './events.js';
 export { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 export {
+  type Held,
   type LayeredGate,
   type LayeredQueue,
   type OverflowLayer,

@@ -45,6 +45,14 @@ export type Readmission =
   | { readonly is: 'postponed'; readonly retryAfterMs: number }
   | { readonly is: 'refused'; readonly outcome: string };
 
+/** Records that a handler has and that are in the layer, too. */
+export interface Held {
+  /** How often earlier processes took them from the layer; the most of them. */
+  readonly earlier: number;
+  /** To be called when they are handled: then they leave the layer. */
+  ended(): void;
+}
+
 /** A layer, as its queue object uses it. */
 export interface OverflowLayer<T> {
   /**
@@ -68,8 +76,15 @@ export interface OverflowLayer<T> {
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void>;
   /** Resolves when the lane has no records in the layer. */
   emptied(lane: number, signal: AbortSignal | undefined): Promise<void>;
-  /** Called just before records are taken for a handler. The returned function is called when it has ended. */
-  handing(): () => void;
+  /**
+   * Takes records for a handler, by `take`. What is in the layer of them stays there until `held.ended` is called.
+   * `held`: undefined if nothing is.
+   */
+  taking<Batch>(take: () => Batch): { readonly batch: Batch; readonly held: Held | undefined };
+  /**
+   * Returns how often earlier processes took an order of a gate from the layer; undefined if it is not in the layer.
+   */
+  earlier(reservation: bigint): number | undefined;
   /** Called once, by the gate over the queue that was made in this thread. */
   join(gate: LayeredGate<T>): void;
   /** Called when the queue object is disposed of. */
@@ -86,29 +101,24 @@ export abstract class OverflowPlan<T> {
  * Returns `take` and `handle` such that the layer, if there is one, knows which batches are being handled.
  */
 export function handedBy<Batch extends { readonly length: number }, Context>(
-  layer: Pick<OverflowLayer<never>, 'handing'> | undefined,
+  layer: Pick<OverflowLayer<never>, 'taking'> | undefined,
   take: () => Batch,
   handle: (batch: Batch, context: Context) => unknown,
 ): { take: () => Batch; handle: (batch: Batch, context: Context) => unknown } {
   if (layer === undefined) return { take, handle };
-  const handed = new Map<Batch, () => void>();
+  const handed = new Map<Batch, Held>();
   return {
     take: () => {
-      const ended = layer.handing();
-      let batch: Batch | undefined;
-      try {
-        batch = take();
-        return batch;
-      } finally {
-        if (batch !== undefined && batch.length > 0) handed.set(batch, ended);
-        else ended();
-      }
+      const { batch, held } = layer.taking(take);
+      if (batch.length === 0) held?.ended();
+      else if (held !== undefined) handed.set(batch, held);
+      return batch;
     },
     handle: async (batch, context) => {
       try {
         await handle(batch, context);
       } finally {
-        handed.get(batch)?.();
+        handed.get(batch)?.ended();
         handed.delete(batch);
       }
     },

@@ -51,6 +51,8 @@ export interface RedisStoreOptions extends StoreOptions {
 const layoutVersion = 1;
 /** One more than the greatest number of an entry. */
 const idEnd = 2 ** 50;
+/** More than a store ever counts. */
+const deliveriesMax = 2 ** 31 - 1;
 /** In front of an entry's bytes in its stream. */
 const checksumBytes = 4;
 /** About the most bytes that are read with one command. */
@@ -238,7 +240,7 @@ class RedisStore implements OpenStore {
     let least = from;
     for (let at = 0; at < values.length; at += 3) {
       const id = whole(values[at], idEnd - 1);
-      const deliveries = whole(values[at + 1], 2 ** 53);
+      const deliveries = whole(values[at + 1], deliveriesMax);
       if (id === undefined || id < least || deliveries === undefined || deliveries < 1) {
         throw this.#calls.unexpected();
       }

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { temporary } from '../overflow/temporary.js';
 import { Example, type Finished } from './run-example.js';
 
 const RUN_MS_MAX = 60_000;
@@ -87,8 +89,12 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
 });
 
 describe('a sale with a crew of cashiers', { timeout: RUN_MS_MAX }, () => {
-  it('loses no order and sells none twice, although its workers are killed', async () => {
-    const { code, stdout } = await run('--requests', '5000', '--workers', '4', '--chaos', '--json');
+  it.each([
+    ['its workers are killed', []],
+    ['its workers are killed, and most orders go through a store', ['--overflow', 'store.db']],
+  ])('loses no order and sells none twice, although %s', async (_, [option, file = '']) => {
+    const more = option === undefined ? [] : [option, join(temporary(), file)];
+    const { code, stdout } = await run('--requests', '5000', '--workers', '4', '--chaos', '--json', ...more);
     const report = JSON.parse(stdout);
     expect(report.problems).toEqual([]);
     for (const [name, { holds, detail }] of Object.entries<{ holds: boolean; detail: string }>(
@@ -100,6 +106,8 @@ describe('a sale with a crew of cashiers', { timeout: RUN_MS_MAX }, () => {
     expect(report.verdicts.noneLostWithWorkers.detail).toMatch(/^4 workers, [1-9]\d* deaths, /);
     expect(report.verdicts.processedInOrder.detail).toMatch(/user by user$/);
     expect(report.admissionToHandledMs.count).toBe(report.requests.byOutcome.admitted);
+    if (option === undefined) expect(report.queue.stored).toBeNull();
+    else expect(report.queue.stored).toBeGreaterThan(100);
   });
 });
 

@@ -160,10 +160,15 @@ describe('A gate over a queue that spills', { timeout: 30_000 }, () => {
     subscribe('sluice:overflow:refused', listener);
     const { gate, overflow, stock, queue } = await made(store, 8);
     const handled: number[] = [];
-    const consumed = gate.consume(async ({ id }) => void handled.push(id));
+    const deliveries = new Set<number>();
+    const consumed = gate.consume(async ({ id }, hold) => {
+      handled.push(id);
+      deliveries.add(hold.deliveries);
+    });
     await overflow.emptied();
     unsubscribe('sluice:overflow:refused', listener);
     expect(handled).toEqual(upTo(12, 5));
+    expect(deliveries).toEqual(new Set([2])); // the first process had taken them all from the store
     expect(refused).toMatchObject([
       { store: 'memory', order: { id: 13 }, outcome: 'sold-out' },
       { store: 'memory', order: { id: 14 }, outcome: 'sold-out' },

@@ -297,6 +297,7 @@ describe('redisStore', () => {
     ['a number that is too small', ['taken', '1', '0', '1', 'x']],
     ['a number that is too large', ['taken', '1', '9999999999999999', '1', 'x']],
     ['a number twice', ['taken', '2', '5', '1', 'x', '5', '1', 'x']],
+    ['too many deliveries', ['taken', '1', '5', '2147483648', 'x']],
     ['no delivery', ['taken', '1', '5', '0', 'x']],
     ['numbers in no order', ['taken', '2', '5', '1', 'x', '3', '1', 'x']],
   ])('takes nothing from a reply that is %s', async (_, reply) => {

@@ -1,0 +1,2 @@
+// A handler that never ends.
+export default () => new Promise(() => {});
