@@ -121,24 +121,3 @@ export class Delays {
 function isBefore(a: Delay, b: Delay): boolean {
   return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.number < b.number);
 }
-
-/** How long to wait before another attempt. */
-export interface Backoff {
-  /** The wait after the first failure, in milliseconds. */
-  readonly baseMs: number;
-  /** By how much the wait grows with each failure: 1 or more. */
-  readonly factor: number;
-  /** The longest wait, in milliseconds. */
-  readonly maxMs: number;
-  /** The largest part of a wait that is left out at random: 0 to 1. */
-  readonly jitter: number;
-}
-
-/** Returns the wait after the n-th failure (1, 2, ...), in milliseconds. `random`: from 0, below 1. */
-export function backoffMs(
-  { baseMs, factor, maxMs, jitter }: Backoff,
-  failures: number,
-  random: number,
-): number {
-  return Math.min(maxMs, baseMs * factor ** (failures - 1)) * (1 - jitter * random);
-}

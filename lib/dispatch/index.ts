@@ -4,10 +4,10 @@ import { Crew } from './crew.js';
 import { checkedDispatch, type DispatchOptions } from './options.js';
 import { sourceOf } from './source.js';
 
+export type { BackoffOptions } from '../backoff.js';
 export type { Hold } from '../gate/index.js';
 export type { Closed, Crew } from './crew.js';
 export { type DeadFields, type DeadLetter, type DeadLetters, deadLetterRecord } from './dead-letters.js';
-export type { Backoff } from './delays.js';
 export type { CloseOptions, DispatchOptions } from './options.js';
 export type { Unfinished } from './router.js';
 export type { CrewStats, WorkerStats } from './stats.js';

@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL, URL } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
+import { type Backoff, type BackoffOptions, checkedBackoff } from '../backoff.js';
 import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 import { burier, type DeadLetter, type DeadLetters } from './dead-letters.js';
-import type { Backoff } from './delays.js';
 import type { Source } from './source.js';
 
 /** The options of `dispatch`. */
@@ -37,11 +37,8 @@ export interface DispatchOptions<T> {
   readonly retries?: {
     /** The most times that an order is handed out again: 0 to 1,000,000. Default: 5. */
     readonly max?: number;
-    /**
-     * How long an order waits after its n-th failure: `baseMs` (default 100) times `factor` (default 2) to the power of
-     * n - 1, at most `maxMs` (default 30,000), less a random part of up to `jitter` (0 to 1; default 0.5) of that.
-     */
-    readonly backoff?: Partial<Backoff>;
+    /** How long an order waits after each failure. */
+    readonly backoff?: BackoffOptions;
   };
   /**
    * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
@@ -84,7 +81,6 @@ export function checkedDispatch<T>(source: Source<T>, options: unknown): Checked
   const more = ['handlerTimeoutMs', 'cpus', 'data', 'resourceLimits'];
   const given = new Options(where, options, [...known, ...more]);
   const retries = given.nested('retries', ['max', 'backoff']);
-  const backoff = retries?.nested('backoff', ['baseMs', 'factor', 'maxMs', 'jitter']);
   return {
     workers:
       given.get('workers') === 'auto'
@@ -96,12 +92,7 @@ export function checkedDispatch<T>(source: Source<T>, options: unknown): Checked
     concurrency: given.integer('concurrency', 1, 1_024, 1),
     maxInHand: given.integer('maxInHand', 1, source.maxInHand, Math.min(source.maxInHand, inHandDefault)),
     retriesMax: retries?.integer('max', 0, retriesMax, 5) ?? 5,
-    backoff: {
-      baseMs: backoff?.number('baseMs', 0, msMax, 100) ?? 100,
-      factor: backoff?.number('factor', 1, 1_000, 2) ?? 2,
-      maxMs: backoff?.number('maxMs', 0, msMax, 30_000) ?? 30_000,
-      jitter: backoff?.number('jitter', 0, 1, 0.5) ?? 0.5,
-    },
+    backoff: checkedBackoff(retries),
     handlerTimeoutMs: given.has('handlerTimeoutMs') ? given.number('handlerTimeoutMs', 1, msMax) : undefined,
     cpus: checkedCpus(given.get('cpus')),
     data: given.get('data'),

@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
+import { backoffMs } from '../backoff.js';
 import { reportUnconfirmed } from '../gate/index.js';
 import { LinkedList } from '../linked-list.js';
 import type { Resolution } from '../stock/index.js';
-import { backoffMs, type Delays } from './delays.js';
+import type { Delays } from './delays.js';
 import { asError, type Report, reportedError } from './envelope.js';
 import { Job } from './job.js';
 import { KeyLines, keyText } from './key-lines.js';
@@ -256,7 +257,7 @@ export class Router<T> {
 
   #delay(job: Job<T>, then: () => void): void {
     job.place = 'delayed';
-    this.#delays.add(backoffMs(this.#checked.backoff, job.failures, Math.random()), () => {
+    this.#delays.add(backoffMs(this.#checked.backoff, job.failures), () => {
       if (job.place === 'delayed') then();
     });
     this.pump();

@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { URL } from 'node:url';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { type Backoff, backoffMs } from '../backoff.js';
 import { SluiceError } from '../input/index.js';
 import { LinkedList } from '../linked-list.js';
 import type { Queue } from '../queue/index.js';
-import { type Backoff, backoffMs, type Delays } from './delays.js';
+import type { Delays } from './delays.js';
 import { asError, type Envelope, type EnvelopeNames } from './envelope.js';
 import type { Job } from './job.js';
 import type { WorkerStats } from './stats.js';
@@ -214,7 +215,7 @@ export class Seat<T> {
     this.#isReplaced = false;
     this.#handledBefore = this.handled;
     const { backoff, delays } = this.#parts;
-    const ms = this.#failures < 2 ? 0 : backoffMs(backoff, this.#failures - 1, Math.random());
+    const ms = this.#failures < 2 ? 0 : backoffMs(backoff, this.#failures - 1);
     delays.add(ms, () => {
       if (!this.#ending) this.#start();
     });

@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
+import { backoffMs } from '../backoff.js';
 import { onAbort } from '../input/index.js';
-import { toServer } from './backoff.js';
+import { retryMs } from './faults.js';
 import type { Link } from './link.js';
 import { list, text } from './replies.js';
 import { sleep } from './within.js';
@@ -137,7 +138,7 @@ export class Desk<T> {
   fail(one: InHand<T>, error: unknown): void {
     this.counts.failed++;
     const isLast = one.deliveries >= this.#plan.maxDeliveries;
-    const delayMs = isLast ? -1 : this.#plan.backoff(one.deliveries);
+    const delayMs = isLast ? -1 : Math.round(backoffMs(this.#plan.backoff, one.deliveries));
     const { id, consumer, deliveries } = one;
     this.#push({ id, consumer, delayMs, deliveries, reason: 'failed', error: shown(error) });
   }
@@ -182,7 +183,7 @@ export class Desk<T> {
         this.#done = [...done, ...this.#done];
         this.#failed = [...failed, ...this.#failed];
         await this.#fault(error);
-        await sleep(toServer(++failures), giveUp);
+        await sleep(retryMs(++failures), giveUp);
       }
     }
   }

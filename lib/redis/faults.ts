@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs } from '../backoff.js';
 import { SluiceError } from '../input/index.js';
 import { Silent } from './within.js';
 
@@ -50,4 +51,11 @@ export function codeOf(error: unknown): string | undefined {
 export function redisError(what: string, cause: unknown): SluiceError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new SluiceError('ERR_SLUICE_REDIS', `${what}: ${message}`, { cause });
+}
+
+const toServer: Backoff = { baseMs: 25, factor: 2, maxMs: 1_000, jitter: 0.5 };
+
+/** Returns how long to wait after so many failures in a row to reach a server, in milliseconds. */
+export function retryMs(failures: number): number {
+  return backoffMs(toServer, failures);
 }

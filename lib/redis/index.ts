@@ -1,6 +1,6 @@
+export type { BackoffOptions } from '../backoff.js';
 export type { Hold } from '../gate/index.js';
 export type { AuditReport, ServerWarning } from './audit.js';
-export type { BackoffOptions } from './backoff.js';
 export { type IoRedisClient, ioRedis } from './io-redis.js';
 export type { OrderHandler } from './lane.js';
 export { type NodeRedisClient, nodeRedis } from './node-redis.js';

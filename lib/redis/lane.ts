@@ -4,9 +4,9 @@ import { setImmediate } from 'node:timers';
 import { Hold } from '../gate/index.js';
 import { optionError, type SluiceError } from '../input/index.js';
 import { type Call, Handlers, type Limits } from '../queue/index.js';
-import { toServer } from './backoff.js';
 import type { Desk, InHand } from './desk.js';
 import { EntryReader } from './entry.js';
+import { retryMs } from './faults.js';
 import { Link } from './link.js';
 import { entriesOf, entryOf, type RawEntry, text } from './replies.js';
 import { sleep } from './within.js';
@@ -171,7 +171,7 @@ export class Lane<T> {
         this.#asked = 0;
         if (this.isEnded) return;
         await this.#fault(error);
-        await sleep(toServer(++failed), this.#end.signal);
+        await sleep(retryMs(++failed), this.#end.signal);
       }
     }
   }

@@ -10,9 +10,8 @@ import {
 } from '../input/index.js';
 import { RecordType } from '../record/index.js';
 import { type AuditReport, auditStream } from './audit.js';
-import { toServer } from './backoff.js';
 import { canBeId, type Encoded, EntryForm } from './entry.js';
-import { faultOf, redisError } from './faults.js';
+import { faultOf, redisError, retryMs } from './faults.js';
 import { Keys } from './keys.js';
 import { checkedPort, type RedisPort } from './port.js';
 import { pushOrders } from './push-script.js';
@@ -281,7 +280,7 @@ export class RedisQueue<T> {
         if (faultOf(error) === 'final') throw redisError('RedisQueue', error);
         cause = error;
         this.#counts.retries++;
-        await sleep(Math.min(toServer(attempt), Math.max(0, deadline - performance.now())), end);
+        await sleep(Math.min(retryMs(attempt), Math.max(0, deadline - performance.now())), end);
       }
     }
   }

@@ -4,9 +4,8 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, SluiceError } from '../input/index.js';
 import type { Limits } from '../queue/index.js';
-import { toServer } from './backoff.js';
 import { Desk, type InHand } from './desk.js';
-import { faultOf, redisError } from './faults.js';
+import { faultOf, redisError, retryMs } from './faults.js';
 import { Lane, type OrderHandler } from './lane.js';
 import { Link } from './link.js';
 import { list, text } from './replies.js';
@@ -118,7 +117,7 @@ export class Session<T> {
         return;
       } catch (error) {
         await this.#fault(error);
-        await sleep(toServer(++failed), this.#end.signal);
+        await sleep(retryMs(++failed), this.#end.signal);
       }
     }
   }
@@ -223,7 +222,7 @@ export class Session<T> {
         failed = 0;
       } catch (error) {
         await this.#fault(error);
-        nextMs = Math.max(this.#plan.patrolMs, toServer(++failed));
+        nextMs = Math.max(this.#plan.patrolMs, retryMs(++failed));
       }
     }
   }

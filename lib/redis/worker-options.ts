@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { type Backoff, type BackoffOptions, checkedBackoff } from '../backoff.js';
 import { Options, optionError } from '../input/index.js';
 import type { RecordType } from '../record/index.js';
-import { type Backoff, type BackoffOptions, checkedBackoff } from './backoff.js';
 import { checkedName, Keys } from './keys.js';
 import { checkedPort, type RedisPort } from './port.js';
 import { checkedRecord } from './queue.js';
@@ -46,7 +46,7 @@ export interface RedisWorkersOptions<T> {
   readonly patrolMs?: number;
   /** How often an order is handed out before it becomes a dead letter: 1 to 1,000. Default: 5. */
   readonly maxDeliveries?: number;
-  /** How long an order waits after its handler has failed. */
+  /** How long an order waits after each failure of its handler. */
   readonly backoff?: BackoffOptions;
   /**
    * The key of the stream of dead letters; it must have the hash tag of `stream`. Default: the stream's name and

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs, Delays } from '../../dist/dispatch/delays.js';
+import { Delays } from '../../dist/dispatch/delays.js';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
 
@@ -81,19 +81,5 @@ describe('delays', () => {
     delays.clear();
     expect(timing.timers.size).toBe(0);
     timing.moveTo(100);
-  });
-});
-
-describe('the wait after a failure', () => {
-  const backoff = { baseMs: 100, factor: 2, maxMs: 1_000, jitter: 0.5 };
-  it('doubles up to the maximum, less up to half of it', () => {
-    expect([1, 2, 3, 4, 5, 6, 1_000].map((n) => backoffMs(backoff, n, 0))).toEqual([
-      100, 200, 400, 800, 1_000, 1_000, 1_000,
-    ]);
-    expect([1, 2, 6].map((n) => backoffMs(backoff, n, 0.999_999))).toEqual([
-      expect.closeTo(50, 2),
-      expect.closeTo(100, 2),
-      expect.closeTo(500, 2),
-    ]);
   });
 });

@@ -72,7 +72,7 @@ const tables: readonly OptionTable[] = [
       patrolMs: whole(10, 60_000),
       maxDeliveries: whole(1, 1_000),
       backoff: {
-        good: [{}, { baseMs: 1, factor: 1, maxMs: 1, jitter: 0 }],
+        good: [{}, { baseMs: 0, factor: 1, maxMs: 0, jitter: 0 }],
         wrong: [1, 'a', []],
         outside: [],
       },
@@ -119,7 +119,7 @@ it('RedisWorkers refuses parts of options', () => {
   expect(caught(make({ pool: { min: 2, max: 1 } }))).toBe('RangeError RedisWorkers: pool: max');
   expect(caught(make({ pool: { max: 1 } }))).toBe('TypeError RedisWorkers: pool: min');
   expect(caught(make({ pool: { min: 1, max: 65 } }))).toBe('RangeError RedisWorkers: pool: max');
-  expect(caught(make({ backoff: { baseMs: 0 } }))).toBe('RangeError RedisWorkers: backoff: baseMs');
+  expect(caught(make({ backoff: { baseMs: -1 } }))).toBe('RangeError RedisWorkers: backoff: baseMs');
   expect(caught(make({ backoff: { jitter: 1.1 } }))).toBe('RangeError RedisWorkers: backoff: jitter');
   // An order that is read at the end of a wait must be renewed in time.
   expect(caught(make({ claimIdleMs: 1_000, blockMs: 501 }))).toBe('RangeError RedisWorkers: blockMs');
