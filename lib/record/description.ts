@@ -1,24 +1,4 @@
-/** A record's type as data that another thread can make it from again. */
-import {
-  bool,
-  bytes,
-  type Field,
-  f32,
-  f64,
-  i8,
-  i16,
-  i32,
-  i64,
-  json,
-  lengthBytes,
-  oneOf,
-  u8,
-  u16,
-  u32,
-  u53,
-  u64,
-  utf8,
-} from './fields.js';
+import { type Field, fieldOf, lengthBytes } from './fields.js';
 import { type RecordType, record } from './record.js';
 
 /** A field as data: survives structured clone. */
@@ -29,15 +9,8 @@ interface FieldDescription {
   readonly max: number;
   readonly choices: readonly string[];
 }
-/** A record's type as data: survives structured clone. */
+/** A record's type as data, from which another thread makes the type again: survives structured clone. */
 export type RecordDescription = readonly FieldDescription[];
-
-const plain = { u8, u16, u32, u53, u64, i8, i16, i32, i64, f32, f64, bool };
-const withRoom: Readonly<Record<'utf8' | 'bytes' | 'json', (max: number) => Field<unknown>>> = {
-  utf8,
-  bytes,
-  json: (maxBytes) => json({ maxBytes }),
-};
 
 export function describeRecord(type: RecordType<unknown>): RecordDescription {
   return Object.entries(type.fields).map(([name, field]) => ({
@@ -50,11 +23,6 @@ export function describeRecord(type: RecordType<unknown>): RecordDescription {
 
 /** Makes the type that was described: its schema is that of the original. */
 export function describedRecord(description: RecordDescription): RecordType<Record<string, unknown>> {
-  return record(Object.fromEntries(description.map((field) => [field.name, fieldOf(field)])));
-}
-
-function fieldOf({ kind, max, choices }: FieldDescription): Field<unknown> {
-  if (kind === 'oneOf') return oneOf(...choices);
-  if (kind === 'utf8' || kind === 'bytes' || kind === 'json') return withRoom[kind](max);
-  return plain[kind];
+  const fields = description.map(({ name, kind, max, choices }) => [name, fieldOf(kind, max, choices)]);
+  return record(Object.fromEntries(fields));
 }

@@ -1,12 +1,12 @@
 /** The types of a record's fields: what each holds, and the code from which compile.ts makes a codec. */
 import { Marks } from '../binding/index.js';
-import { isInteger, Options, optionError, quoted } from '../input/index.js';
+import { bare, isInteger, Options, optionError, quoted } from '../input/index.js';
 
 /** The functions as they were when sluice was loaded: their results become code. */
 const { stringify } = JSON;
 const { freeze } = Object;
 
-/** The kinds of fields that interpret.ts tells apart. */
+/** The kinds of fields. interpret.ts tells them apart. */
 type FieldKind =
   | `${'u' | 'i'}${8 | 16 | 32 | 64}`
   | 'u53'
@@ -57,6 +57,9 @@ export interface Field<T> {
 
 const genuine = new Marks();
 
+/** The fields without parameters, by kind: the type of such a field is its kind. */
+const plain: Partial<Record<FieldKind, Field<unknown>>> = bare({});
+
 /**
  * Makes a field. Only objects that were made here count as fields, because the properties of a field become code. A
  * field inherits no property.
@@ -64,6 +67,7 @@ const genuine = new Marks();
 function made<T>(properties: Field<T>): Field<T> {
   const field: Field<T> = freeze({ __proto__: null, ...properties });
   genuine.add(field);
+  if (field.type === field.kind) plain[field.kind] = field;
   return field;
 }
 
@@ -349,4 +353,20 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
     write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,
     read: (at) => `${list}[view.getUint8(${at})]`,
   });
+}
+
+/** @internal Makes the field of a kind. `max`: the room of a text, of bytes or of JSON. `choices`: of a `oneOf`. */
+export function fieldOf(kind: FieldKind, max: number, choices: readonly string[]): Field<unknown> {
+  switch (kind) {
+    case 'utf8':
+      return utf8(max);
+    case 'bytes':
+      return bytes(max);
+    case 'json':
+      return json({ maxBytes: max });
+    case 'oneOf':
+      return oneOf(...choices);
+    default:
+      return plain[kind] as Field<unknown>;
+  }
 }
