@@ -72,7 +72,7 @@ export class Appends {
   append(lane: number, bytes: Uint8Array): Promise<void> {
     const refusal = this.refusal();
     if (refusal !== undefined) {
-      if (refusal.code === 'ERR_SLUICE_STORE_FULL') this.#room.refused++;
+      if (refusal.code === 'ERR_SLUICE_FULL') this.#room.refused++;
       throw refusal;
     }
     this.#room.records++;
@@ -91,7 +91,7 @@ export class Appends {
     const records = this.#room.records + 1;
     if (records <= maxRecords && records * this.#entryBytes <= maxBytes) return undefined;
     const bound = records > maxRecords ? `${maxRecords} records` : `${maxBytes} bytes`;
-    return storeError('ERR_SLUICE_STORE_FULL', name, `full: it may have ${bound}`);
+    return storeError('ERR_SLUICE_FULL', name, `full: it may have ${bound}`);
   }
 
   /** Resolves when nothing is gathered or on its way. */

@@ -71,7 +71,7 @@ export interface OverflowLayer<T> {
    * Keeps a record. The value is copied at the call.
    *
    * @returns A promise that is resolved when the record is durable.
-   * @throws at once if it is full (`ERR_SLUICE_STORE_FULL`, `ERR_SLUICE_WAITERS`), has ended, or could not be opened.
+   * @throws at once if it is full (`ERR_SLUICE_FULL`, `ERR_SLUICE_WAITERS`), has ended, or could not be opened.
    */
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void>;
   /** Resolves when the lane has no records in the layer. */

@@ -138,7 +138,7 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     const store = new MemoryStore(3);
     const { queue, overflow } = await made({ store });
     await Promise.all(upTo(7).map((id) => queue.push(row(id))));
-    await expect(queue.push(row(8))).rejects.toMatchObject({ code: 'ERR_SLUICE_STORE_FULL' });
+    await expect(queue.push(row(8))).rejects.toMatchObject({ code: 'ERR_SLUICE_FULL' });
     expect(overflow.stats()).toMatchObject({ records: 3, full: 1 });
     expect(await take(queue, 7)).toEqual(upTo(7));
     await overflow.emptied();
