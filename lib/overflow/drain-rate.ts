@@ -5,7 +5,7 @@ const sampleMs = 1;
 
 /** The smoothed rate at which a lane is consumed, and the wait that it lets expect. */
 export class DrainRate {
-  /** Records per millisecond; undefined until the lane was seen with records for the length of a sample. */
+  /** Records per millisecond; undefined until a record was consumed, or none was for as long as the rate remembers. */
   #perMs: number | undefined;
   #at = 0;
   #gone = 0;
@@ -18,8 +18,10 @@ export class DrainRate {
   expectedWaitMs(now: number, gone: number, depth: number): number {
     if (!this.#hadRecords) this.#begin(now, gone, depth);
     const ms = now - this.#at;
-    if (ms >= sampleMs) {
-      this.#sample(ms, gone - this.#gone, depth > 0);
+    const consumed = gone - this.#gone;
+    // A burst that nothing is consumed of yet says little about the consumer, which may just have had no turn.
+    if (ms >= (this.#perMs === undefined && consumed === 0 ? memoryMs : sampleMs)) {
+      this.#sample(ms, consumed, depth > 0);
       this.#begin(now, gone, depth);
     }
     if (depth === 0 || this.#perMs === undefined) return 0;
