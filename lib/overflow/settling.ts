@@ -131,6 +131,8 @@ export class Settling {
     this.look();
     this.#hasEnded = true;
     await this.#removing;
+    this.look(); // what came for a lane whose turn in that removal was over
+    await this.#removing;
     clearTimeout(this.#timer);
   }
 
@@ -203,6 +205,7 @@ export class Settling {
       this.#lookIn(retryMs);
     } finally {
       this.#removing = undefined;
+      if (this.#removable.some(({ length }) => length > 0)) this.#lookIn(lookMs);
     }
   }
 }
