@@ -224,7 +224,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     await this.#appends.idle();
     await Promise.all(this.#pumps);
     await this.#settling.end();
-    await this.#store?.close();
+    await this.#store?.close().catch((error: unknown) => this.#failed(error));
     this.#whenEmpty.wake();
     for (const { whenEmpty } of this.#lanes) whenEmpty.wake();
   }

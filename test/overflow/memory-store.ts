@@ -11,12 +11,12 @@ interface Kept {
 export class MemoryStore implements Store {
   readonly name = 'memory';
   readonly maxRecords: number;
-  readonly maxBytes = 2 ** 30;
+  readonly maxBytes: number;
   readonly kept = new Map<number, Kept>();
   /** The sizes of the appends so far. */
   readonly appends: number[] = [];
   /** If set, calls with this name fail. */
-  failing: 'append' | 'take' | 'remove' | undefined;
+  failing: 'append' | 'take' | 'remove' | 'close' | undefined;
   /** If set, appends end when this is resolved. */
   gate: Promise<void> | undefined;
   /** Numbers of entries whose bytes are damaged. */
@@ -24,8 +24,9 @@ export class MemoryStore implements Store {
   lastId = 0;
   isOpen = false;
 
-  constructor(maxRecords = 1_000_000) {
+  constructor(maxRecords = 1_000_000, maxBytes = 2 ** 30) {
     this.maxRecords = maxRecords;
+    this.maxBytes = maxBytes;
   }
 
   async open({ lanes }: StoreFormat): Promise<OpenStore> {
@@ -42,6 +43,7 @@ export class MemoryStore implements Store {
       },
       close: async () => {
         this.isOpen = false;
+        this.#check('close');
       },
     };
   }

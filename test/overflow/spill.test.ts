@@ -134,8 +134,10 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     expect(store.appends.reduce((sum, count) => sum + count, 0)).toBe(296);
   });
 
-  it('refuses records when the store is full, and takes them when it has room again', async () => {
-    const store = new MemoryStore(3);
+  it.each([
+    ['maxRecords', new MemoryStore(3)],
+    ['maxBytes', new MemoryStore(undefined, 4 * (Row.bytes + 48) - 1)], // 48: what an entry has beyond its record
+  ])('refuses records beyond %s of the store, and takes them when it has room again', async (_, store) => {
     const { queue, overflow } = await made({ store });
     await Promise.all(upTo(7).map((id) => queue.push(row(id))));
     await expect(queue.push(row(8))).rejects.toMatchObject({ code: 'ERR_SLUICE_FULL' });
@@ -276,6 +278,15 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     expect(store.kept.size).toBe(2);
     await expect(queue.push(row(7))).rejects.toMatchObject({ code: 'ERR_SLUICE_CLOSED' });
     await expect(overflow.emptied()).rejects.toMatchObject({ code: 'ERR_SLUICE_CLOSED' });
+  });
+
+  it('ends although its store cannot be closed, and counts that', async () => {
+    const store = new MemoryStore();
+    const { queue, overflow } = await made({ store });
+    store.failing = 'close';
+    queue[Symbol.dispose](); // begins the end, which no caller waits for: a rejection would end the process
+    await overflow.close();
+    expect(overflow.stats().failures).toBe(1);
   });
 
   it('takes no records once it is closed, and leaves the stored ones to the next queue', async () => {
