@@ -20,7 +20,7 @@ import {
   isDamage,
   isNew,
 } from './sqlite-format.js';
-import { salvage } from './sqlite-salvage.js';
+import { finishSalvage, salvage } from './sqlite-salvage.js';
 import { damageOfLog } from './sqlite-wal.js';
 import type { StoreContent, StoreFormat } from './store.js';
 import { type StoreFile, type TakenEntries, takenOf } from './store-file.js';
@@ -161,6 +161,7 @@ function opened(
   path: string,
   shape: StoreFormat,
 ): { db: Database; damage: string | undefined } {
+  finishSalvage(path);
   const db = connect(engine, path);
   try {
     const log = damageOfLog(`${path}-wal`);

@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { Database, DatabaseType } from './sqlite-engine.js';
 import { connect, factIn, format, isDamage } from './sqlite-format.js';
 import type { StoreFormat } from './store.js';
@@ -31,10 +31,25 @@ export function salvage(
     copy.close();
     closeQuietly(damaged);
   }
-  renameSync(path, `${path}.damaged-${Date.now()}`);
-  rmSync(`${path}-wal`, { force: true }); // what it has is in the copy
-  renameSync(fresh, path);
+  renameSync(fresh, complete(path));
+  finishSalvage(path);
   return connect(engine, path);
+}
+
+/** A copy of this name is complete. */
+function complete(path: string): string {
+  return `${path}.salvaged`;
+}
+
+/**
+ * Puts a complete copy in the place of the damaged file. A process that is killed meanwhile leaves this to the next one
+ * that opens the file.
+ */
+export function finishSalvage(path: string): void {
+  if (!existsSync(complete(path))) return;
+  if (existsSync(path)) renameSync(path, `${path}.damaged-${Date.now()}`);
+  rmSync(`${path}-wal`, { force: true }); // what it has is in the copy
+  renameSync(complete(path), path);
 }
 
 function copyRows(from: Database, to: Database, greatestKey: number): void {

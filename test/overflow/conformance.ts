@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -235,6 +243,20 @@ export function conforms(kind: Kind): void {
           const isNoticed =
             found.content.damage !== undefined || found.content.lost > 0 || found.damaged.length > 0;
           expect(missing === 0 || isNoticed, what).toBe(true);
+        }
+      });
+
+    if (kind.checksStructure)
+      it('loses nothing of what it has saved from a damaged file, if it is killed then', async () => {
+        for (const isMoved of [false, true]) {
+          const place = temporary();
+          await call(place, 'append', '100');
+          renameSync(join(place, 'store.db'), join(place, 'store.db.salvaged')); // as salvage() leaves it
+          if (!isMoved) writeFileSync(join(place, 'store.db'), 'damaged'.repeat(1_000));
+          expect((await read(place)).lanes).toEqual([upTo(100, 0), upTo(100, 1)]);
+          expect(readdirSync(place).filter((name) => name.includes('.damaged-'))).toHaveLength(
+            isMoved ? 0 : 1,
+          );
         }
       });
 
