@@ -166,6 +166,11 @@ export function spill<T>(options: SpillOptions<T>): Spill<T> {
   if (typeof store?.open !== 'function') {
     throw optionError(`${where}: store`, 'a store, such as sqliteStore(path)', store, true);
   }
+  const bounds = new Options(`${where}: store`, { maxRecords: store.maxRecords, maxBytes: store.maxBytes }, [
+    'maxRecords',
+    'maxBytes',
+  ]);
+  for (const bound of ['maxRecords', 'maxBytes']) bounds.number(bound, 1, Infinity);
   return new Spill<T>({
     store: store as Store,
     expectedWaitMs: given.number('expectedWaitMs', 0, 60_000, 5),

@@ -21,6 +21,8 @@ export class MemoryStore implements Store {
   gate: Promise<void> | undefined;
   /** Numbers of entries whose bytes are damaged. */
   readonly damaged = new Set<number>();
+  /** Numbers of entries that are counted when the store is opened, and are not found. */
+  readonly missing = new Set<number>();
   lastId = 0;
   isOpen = false;
 
@@ -67,7 +69,7 @@ export class MemoryStore implements Store {
 
   #take(lane: number, after: number, max: number): StoredEntry[] {
     this.#check('take');
-    const ids = this.ids(lane).filter((id) => id > after);
+    const ids = this.ids(lane).filter((id) => id > after && !this.missing.has(id));
     return ids.slice(0, max).map((id) => {
       const entry = this.kept.get(id) as Kept;
       entry.deliveries++;

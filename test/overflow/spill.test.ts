@@ -269,6 +269,20 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     expect(overflow.stats()).toMatchObject({ damaged: 1, records: 0 });
   });
 
+  it('counts records that are missing in the store, and goes on with the others', async () => {
+    const store = new MemoryStore();
+    const first = await made({ store });
+    await Promise.all(upTo(10).map((id) => first.queue.push(row(id))));
+    first.queue[Symbol.dispose]();
+    await first.overflow.close();
+    store.missing.add(2).add(6); // rows 6 and 10: rows 1 to 4 were in the ring only
+    const { queue, overflow } = await made({ store });
+    expect(await take(queue, 4)).toEqual([5, 7, 8, 9]);
+    await overflow.emptied();
+    expect(overflow.stats()).toMatchObject({ lost: 2, records: 0, behind: 0 });
+    expect(queue.tryPush(row(11))).toBe(true);
+  });
+
   it('ends: an append that runs is finished, later pushes reject, stored records stay', async () => {
     const store = new MemoryStore();
     const { queue, overflow } = await made({ store });
@@ -356,6 +370,10 @@ describe('The options of an overflow', () => {
       thrown(() => spill({ store, expectedWaitMs: -1 })),
       option,
     );
+    for (const bound of ['maxRecords', 'maxBytes']) {
+      const unbounded = { name: 'own', open: store.open, maxRecords: 1, maxBytes: 1, [bound]: undefined };
+      expect(thrown(() => spill({ store: unbounded })).message).toContain(`spill: store: ${bound}: expected`);
+    }
     expectError(
       thrown(() => lmdbStore('', {})),
       option,
