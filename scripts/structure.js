@@ -121,6 +121,7 @@ const units = new Set([10_000, 100_000, 1_000_000, 60_000, 3_600_000, 86_400_000
 const namesakes = {
   'lib/clock/manual-clock.ts': [1e12], // in a message: the longest step of the clock
   'lib/dispatch/dead-letters.ts': [65_535], // bytes of a text
+  'lib/dispatch/delays.ts': [2_147_483_647], // the longest timer
   'lib/dispatch/options.ts': [2_147_483_647, 1_048_576],
   'lib/dispatch/source.ts': [65_536], // orders in hand
   'lib/limiter/request.ts': [1e12], // the longest timeout

@@ -8,6 +8,9 @@ export interface Timing {
   after(ms: number, call: () => void): () => void;
 }
 
+/** The longest time that a timer of Node.js can have. It would run a longer one at once. */
+const timerMsMax = 2_147_483_647;
+
 const systemTiming: Timing = {
   now: () => performance.now(),
   after: (ms, call) => {
@@ -64,7 +67,7 @@ export class Delays {
     this.#cancel = undefined;
     this.#timerAt = dueAt;
     if (dueAt === Infinity) return;
-    const ms = Math.max(1, Math.ceil(dueAt - this.#timing.now()));
+    const ms = Math.min(timerMsMax, Math.max(1, Math.ceil(dueAt - this.#timing.now())));
     this.#cancel = this.#timing.after(ms, () => this.#run());
   }
 

@@ -74,6 +74,19 @@ describe('delays', () => {
     expect(called).toEqual(['outer', 'inner']);
   });
 
+  it('may be longer than a timer can be', () => {
+    const timing = new ManualTiming();
+    const delays = new Delays(timing);
+    let calls = 0;
+    const ms = 2 ** 31 + 1_000;
+    delays.add(ms, () => calls++);
+    expect([...timing.timers].map(({ at }) => at)).toEqual([2 ** 31 - 1]);
+    timing.moveTo(ms - 1);
+    expect(calls).toBe(0);
+    timing.moveTo(ms);
+    expect(calls).toBe(1);
+  });
+
   it('are not called after clear()', () => {
     const timing = new ManualTiming();
     const delays = new Delays(timing);
