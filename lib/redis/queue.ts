@@ -38,7 +38,10 @@ export interface RedisQueueOptions<T> {
    * server needs about 200 bytes for each order of this time.
    */
   readonly rememberMs?: number;
-  /** The most orders whose push waits for its answer: 1 to 1,000,000. Default: 10,000. */
+  /**
+   * The most orders for which the server's answer is outstanding: 1 to 1,000,000. Default: 10,000. An order counts also
+   * after its push has timed out or was aborted, as long as the client keeps its command.
+   */
   readonly maxInFlight?: number;
 }
 
@@ -76,7 +79,7 @@ export interface RedisQueueStats {
   readonly mismatches: number;
   /** Attempts after the first one. */
   readonly retries: number;
-  /** Orders whose push waits for its answer. */
+  /** Orders for which the server's answer is outstanding, as `maxInFlight` counts them. */
   readonly inFlight: number;
 }
 
@@ -87,6 +90,8 @@ const monthMs = 2_592_000_000;
 
 /** A queue of orders in a Redis stream, for workers on any machine. It stores each order once, by its id. */
 export class RedisQueue<T> {
+  /** The type of the orders. */
+  readonly record: RecordType<T>;
   readonly #redis: RedisPort;
   readonly #keys: Keys;
   readonly #form: EntryForm<T>;
@@ -110,9 +115,9 @@ export class RedisQueue<T> {
     const given = new Options(where, options, known);
     this.#redis = checkedPort(where, given.get('redis'));
     this.#keys = new Keys(where, given.get('stream'));
-    const record = checkedRecord<T>(where, given.get('record'));
+    this.record = checkedRecord<T>(where, given.get('record'));
     const id = given.get('id');
-    if (typeof id !== 'string' || !canBeId(record.fields[id]?.type)) {
+    if (typeof id !== 'string' || !canBeId(this.record.fields[id]?.type)) {
       throw optionError(
         `${where}: id`,
         'the name of a field of whole numbers or of text',
@@ -120,7 +125,7 @@ export class RedisQueue<T> {
         typeof id !== 'string',
       );
     }
-    this.#form = new EntryForm(record, id as keyof T & string);
+    this.#form = new EntryForm(this.record, id as keyof T & string);
     this.#maxLength = given.integer('maxLength', 1, 1_000_000_000, 100_000);
     this.#rememberMs = given.integer('rememberMs', 1_000, monthMs, 3_600_000);
     this.#maxInFlight = given.integer('maxInFlight', 1, 1_000_000, 10_000);
@@ -136,7 +141,7 @@ export class RedisQueue<T> {
    * @returns The id of its entry, and whether it was there before.
    * @throws SluiceError `ERR_SLUICE_FULL` if the stream has `maxLength` entries; `ERR_SLUICE_ID` if the id was pushed
    *   with another body; `ERR_SLUICE_TIMEOUT` if no answer came: the order may be stored or not; `ERR_SLUICE_REDIS` if
-   *   the server refuses the command; `ERR_SLUICE_WAITERS` if `maxInFlight` pushes wait; the signal's reason.
+   *   the server refuses the command; `ERR_SLUICE_WAITERS` if `maxInFlight` orders are in flight; the signal's reason.
    *   TypeError, RangeError (`ERR_SLUICE_FIELD`) naming the field.
    * @example
    * const { entry, duplicate } = await redisQueue.push(order);
@@ -221,7 +226,7 @@ export class RedisQueue<T> {
    * can lose orders. Reads the stream in pages; changes nothing.
    *
    * @param options `maxEntries`: how many entries to read, from the oldest on; 1 to 1,000,000; default 100,000.
-   * @returns What it found: see `RedisAudit`.
+   * @returns What it found: see `AuditReport`.
    * @throws SluiceError `ERR_SLUICE_REDIS`; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * const { twice, warnings } = await redisQueue.audit();
@@ -241,17 +246,19 @@ export class RedisQueue<T> {
     if (this.#inFlight + orders.length > this.#maxInFlight) {
       throw new SluiceError(
         'ERR_SLUICE_WAITERS',
-        `RedisQueue: ${this.#inFlight} pushes wait for their answer`,
+        `RedisQueue: ${this.#inFlight} orders are in flight, maxInFlight is ${this.#maxInFlight}`,
       );
     }
     this.#inFlight += orders.length;
+    const commands = new Set<Promise<unknown>>();
     const end = new AbortController();
     const forget = onAbort(signal, () => end.abort());
     try {
       const deadline = performance.now() + timeoutMs;
       const answers: PushManyAnswer[] = [];
       for (let at = 0; at < orders.length; at += ordersPerScript) {
-        answers.push(...(await this.#store(orders.slice(at, at + ordersPerScript), deadline, end.signal)));
+        const some = orders.slice(at, at + ordersPerScript);
+        answers.push(...(await this.#store(some, deadline, end.signal, commands)));
         signal?.throwIfAborted();
       }
       return answers;
@@ -259,12 +266,22 @@ export class RedisQueue<T> {
       throw signal?.aborted ? signal.reason : error;
     } finally {
       forget();
-      this.#inFlight -= orders.length;
+      if (commands.size === 0) this.#inFlight -= orders.length;
+      else {
+        void Promise.allSettled(commands).then(() => {
+          this.#inFlight -= orders.length;
+        });
+      }
     }
   }
 
-  /** Runs the script until the server has answered, or the time is over. */
-  async #store(orders: readonly Encoded[], deadline: number, end: AbortSignal): Promise<PushManyAnswer[]> {
+  /** Runs the script until the server has answered, or the time is over. `commands` gets those without an answer. */
+  async #store(
+    orders: readonly Encoded[],
+    deadline: number,
+    end: AbortSignal,
+    commands: Set<Promise<unknown>>,
+  ): Promise<PushManyAnswer[]> {
     const keys = [this.#keys.stream, ...orders.map(({ id }) => this.#keys.id(id))];
     const args = [
       ...[this.#maxLength, this.#rememberMs, this.#form.schema],
@@ -274,7 +291,11 @@ export class RedisQueue<T> {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0 || end.aborted) throw noAnswer(cause);
       try {
-        const reply = await untilAborted(within(leftMs, pushOrders.run(this.#redis, keys, args)), end);
+        const command = pushOrders.run(this.#redis, keys, args);
+        commands.add(command);
+        const answered = (): boolean => commands.delete(command);
+        command.then(answered, answered);
+        const reply = await untilAborted(within(leftMs, command), end);
         return list(reply).map((answer) => this.#counted(text(answer)));
       } catch (error) {
         if (faultOf(error) === 'final') throw redisError('RedisQueue', error);

@@ -91,3 +91,24 @@ it.skipIf(noRedis)('refuses more pushes in flight than maxInFlight', async () =>
   await Promise.all(both);
   expect(await orders.push(order(3))).toMatchObject({ duplicate: false });
 });
+
+it.skipIf(noRedis)(
+  'counts the orders whose command has no answer yet, though their push has given up',
+  async () => {
+    const { RedisQueue } = await import('sluice/redis');
+    const { Order } = await import('./scene.js');
+    const redis = await connect(proxy.port);
+    const options = { redis, stream: newStream(), record: Order, id: 'orderId' as const, maxInFlight: 2 };
+    const orders = new RedisQueue(options);
+    await orders.push(order(1));
+    proxy.isHole = true;
+    const late = orders.pushMany([order(2), order(3)], { timeoutMs: 50 });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_SLUICE_TIMEOUT' });
+    expect(orders.stats().inFlight).toBe(2);
+    await expect(orders.push(order(4))).rejects.toMatchObject({ code: 'ERR_SLUICE_WAITERS' });
+    proxy.isHole = false;
+    proxy.cut(); // the client gives the command up
+    await until('none is in flight', () => orders.stats().inFlight === 0);
+    expect(await orders.push(order(4))).toMatchObject({ duplicate: false });
+  },
+);
