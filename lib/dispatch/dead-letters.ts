@@ -1,5 +1,4 @@
 import { Options, optionError } from '../input/index.js';
-import { Queue } from '../queue/index.js';
 import { type Field, f64, RecordType, record, u32, utf8 } from '../record/index.js';
 import { cut } from './envelope.js';
 
@@ -28,8 +27,8 @@ export interface DeadFields {
 }
 
 /**
- * Takes dead letters: a function, or an object with a method `push`, such as a `Queue` of `deadLetterRecord(Order)`. If
- * it throws, or its promise rejects, the dead letter is offered again later.
+ * Takes dead letters: a function, or an object with a method `push`, such as a `Queue` or a `RedisQueue` of
+ * `deadLetterRecord(Order)`. If it throws, or its promise rejects, the dead letter is offered again later.
  */
 export type DeadLetters<T> = ((letter: DeadLetter<T>) => unknown) | { push(record: T & DeadFields): unknown };
 
@@ -75,11 +74,11 @@ export function burier<T>(where: string, target: unknown): (letter: DeadLetter<T
       await target(letter);
     };
   }
-  if (target instanceof Queue) checkQueue(where, target);
   const { push, record: type } = (target ?? {}) as { readonly push?: unknown; readonly record?: unknown };
   if (typeof push !== 'function') {
     throw optionError(where, 'a function, or an object with a method push', target, true);
   }
+  if (type instanceof RecordType) checkRecord(where, type);
   const errorBytes = errorRoom(type) ?? errorBytesDefault;
   return async ({ order, error, deliveries, firstAt }) => {
     const text = cut(`${error.name}: ${error.message}`, errorBytes);
@@ -87,10 +86,11 @@ export function burier<T>(where: string, target: unknown): (letter: DeadLetter<T
   };
 }
 
-function checkQueue(where: string, { record: { fields } }: Queue<unknown>): void {
+/** Checks the record of a queue or of a stream: a dead letter that it refused would be offered again for ever. */
+function checkRecord(where: string, { fields }: RecordType<unknown>): void {
   for (const [name, type] of Object.entries(added)) {
     if (!fields[name]?.type.startsWith(type)) {
-      throw optionError(where, 'a Queue of deadLetterRecord(Order)', `one without the field ${name}`, true);
+      throw optionError(where, 'a queue of deadLetterRecord(Order)', `one without the field ${name}`, true);
     }
   }
 }
