@@ -13,11 +13,11 @@ export type Fault = 'again' | 'no-group' | 'final';
 /**
  * The codes of errors that pass: the server loads its file; the slot moves or has moved; the cluster has no majority; a
  * blocked client was woken because its key is gone; the server is a replica now; its master or replicas are away; a
- * script runs too long; memory is full.
+ * script runs too long; memory is full; the disk is full or fails.
  */
 const passing = new Set([
   ...['LOADING', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'UNBLOCKED', 'READONLY'],
-  ...['MASTERDOWN', 'NOREPLICAS', 'BUSY', 'OOM', 'NOSCRIPT'],
+  ...['MASTERDOWN', 'NOREPLICAS', 'BUSY', 'OOM', 'MISCONF', 'NOSCRIPT'],
 ]);
 /** After these errors another connection may reach the right server. */
 const elsewhere = new Set(['UNBLOCKED', 'MOVED', 'ASK', 'READONLY']);

@@ -54,6 +54,7 @@ describe('an error of a command', () => {
     ['again', true, "READONLY You can't write against a read only replica."],
     ['again', false, "OOM command not allowed when used memory > 'maxmemory'."],
     ['again', false, 'BUSY Redis is busy running a script.'],
+    ['again', false, 'MISCONF Redis is configured to save RDB snapshots, but is unable to persist on disk.'],
     ['again', false, 'NOREPLICAS Not enough good replicas to write.'],
     ['no-group', false, "NOGROUP No such key 'a' or consumer group 'b' in XREADGROUP with GROUP option"],
     [
