@@ -59,6 +59,8 @@ const failedPerScript = 64;
 const renewedPerScript = 256;
 const callMs = 5_000;
 const errorMax = 500;
+/** With so many orders that are decided and not settled, as while the server lacks memory, no more are handed out. */
+const unsettledMax = 4_096;
 
 /** Keeps the orders in hand, tells the server what became of them, and renews those that take long. */
 export class Desk<T> {
@@ -91,6 +93,11 @@ export class Desk<T> {
 
   get unsettled(): number {
     return this.#done.length + this.#failed.length;
+  }
+
+  /** Whether no more orders may be handed out before some are settled. */
+  get isFull(): boolean {
+    return this.unsettled >= unsettledMax;
   }
 
   /** The number of orders in hand that a consumer fell silent with. */

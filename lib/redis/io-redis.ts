@@ -1,7 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { Options, optionError } from '../input/index.js';
-import { connectMs, ignoreErrors, type RedisPort } from './port.js';
-import { within } from './within.js';
+import { connected, ignoreErrors, type RedisPort } from './port.js';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -121,7 +120,7 @@ function portOf(client: Client, isCluster: boolean): RedisPort {
       const own = { lazyConnect: true, retryStrategy: null };
       const made = isCluster ? client.duplicate([], { lazyConnect: true }) : client.duplicate(own);
       ignoreErrors(made);
-      await within(connectMs, made.connect(), () => made.disconnect());
+      await connected(made.connect(), () => made.disconnect());
       return portOf(made, isCluster);
     },
     close: () => client.disconnect(),

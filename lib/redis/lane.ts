@@ -23,6 +23,8 @@ const failures = channel('sluice:redis:handler-failed');
 
 /** How long after the end of its `BLOCK` a read counts as lost. */
 const graceOfReadMs = 2_000;
+/** How often a consumer that may read no more looks whether orders have been settled, in milliseconds. */
+const fullMs = 20;
 
 /** One consumer of the group: reads orders on a connection of its own, never more than handlers are free. */
 export class Lane<T> {
@@ -88,7 +90,7 @@ export class Lane<T> {
    * for a handler then, so that tries do not wait for the end of the read.
    */
   get room(): number {
-    if (this.isEnded) return 0;
+    if (this.isEnded || this.#desk.isFull) return 0;
     const left = this.#limits.concurrency - this.#running - this.#waiting.length - this.#asked;
     return left > 0 ? left : this.#running < this.#limits.concurrency && this.#waiting.length === 0 ? 1 : 0;
   }
@@ -158,6 +160,10 @@ export class Lane<T> {
           this.#wakeReader = resolve;
         });
         await new Promise((resolve) => setImmediate(resolve)); // so that places that become free now count together
+        continue;
+      }
+      if (this.#desk.isFull) {
+        await sleep(fullMs, this.#end.signal);
         continue;
       }
       this.#asked = Math.min(this.#plan.count, room);

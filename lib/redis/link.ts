@@ -4,7 +4,7 @@ import { within } from './within.js';
 
 /**
  * A connection of the workers' own. A command that is not answered in time, or whose connection fails, closes the
- * connection; the next command opens another one. So a peer that is dead without a word holds nobody up.
+ * connection; the next command opens another one. So no worker waits for ever for a peer that has died unnoticed.
  */
 export class Link {
   readonly #port: RedisPort;
@@ -22,9 +22,16 @@ export class Link {
     if (this.#isClosed) throw new Error('closed');
     this.#connection ??= this.#port.duplicate(this.#key);
     const connection = this.#connection;
+    let port: RedisPort;
     try {
-      // The port has a limit of its own; another one that a program wrote may have none.
-      return await within(ms, call(await within(2 * connectMs, connection)));
+      // The ports of sluice have a limit of their own; a port that the program wrote may have none.
+      port = await within(2 * connectMs, connection);
+    } catch (error) {
+      this.#drop(connection);
+      throw error;
+    }
+    try {
+      return await within(ms, call(port));
     } catch (error) {
       if (isOfConnection(error)) this.#drop(connection);
       throw error;

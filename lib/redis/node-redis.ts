@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { Options, optionError } from '../input/index.js';
-import { connectMs, ignoreErrors, keyOf, type RedisPort } from './port.js';
-import { within } from './within.js';
+import { connected, ignoreErrors, keyOf, type RedisPort } from './port.js';
 
 type Args = readonly (string | Buffer)[];
 type Given = Readonly<Record<string, unknown>>;
@@ -98,17 +97,19 @@ function portOf(client: Client, isCluster: boolean): RedisPort {
     async duplicate() {
       const made = client.duplicate(withoutReconnect(client, isCluster));
       ignoreErrors(made);
-      await within(connectMs, made.connect(), () => made.destroy());
+      await connected(made.connect(), () => close(made));
       return portOf(made, isCluster);
     },
-    close() {
-      try {
-        client.destroy();
-      } catch {
-        // It was closed before.
-      }
-    },
+    close: () => close(client),
   };
+}
+
+function close(client: Client): void {
+  try {
+    client.destroy();
+  } catch {
+    // It was closed before.
+  }
 }
 
 /** Returns the options that keep a duplicate from reconnecting, where these are the client's own to give. */

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { optionError } from '../input/index.js';
+import { within } from './within.js';
 
 /**
  * What sluice needs of a Redis client. `nodeRedis` and `ioRedis` make one; a program can write its own for another
@@ -41,6 +42,19 @@ export interface RedisPort {
 /** How long a new connection may take until it is ready, in milliseconds. */
 export const connectMs = 5_000;
 
+/**
+ * Waits until a new client is connected. If that fails or takes too long, closes the client: that of a cluster would go
+ * on trying.
+ */
+export async function connected(connecting: Promise<unknown>, close: () => void): Promise<void> {
+  try {
+    await within(connectMs, connecting);
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
 /** Checks that `value` has the three functions of a port. */
 export function checkedPort(where: string, value: unknown): RedisPort {
   const port = value as Partial<Record<keyof RedisPort, unknown>> | null | undefined;
@@ -73,7 +87,7 @@ export function keyOf(args: readonly (string | Buffer)[]): string | Buffer | und
   }
 }
 
-/** Ignores the error events of a client: each command rejects, and an event that nobody hears ends the process. */
+/** Ignores the error events of a client, whose commands reject anyway: an event without a listener ends the process. */
 export function ignoreErrors(client: { on(event: 'error', listener: () => void): unknown }): void {
   client.on('error', () => {});
 }

@@ -10,7 +10,7 @@ import { Lane, type OrderHandler } from './lane.js';
 import { Link } from './link.js';
 import { list, text } from './replies.js';
 import type { Script } from './script.js';
-import { Silent, sleep } from './within.js';
+import { Pause, Silent, sleep } from './within.js';
 import type { Plan } from './worker-options.js';
 import { count, endLease, lease, makeGroup, patrol, retire, tidy } from './worker-scripts.js';
 
@@ -47,7 +47,7 @@ export class Session<T> {
   #cursor = '-';
   #patrols = 0;
   #quiet = 0;
-  #wakePatrol: (() => void) | undefined;
+  readonly #pause = new Pause();
   /** Whether a suspect went out of hand, or a place became free for a patrol, since the last one began. */
   #patrolsAtOnce = false;
 
@@ -87,7 +87,7 @@ export class Session<T> {
     this.#reason ??= { error };
     this.#end.abort();
     for (const lane of this.#lanes.values()) lane.stop(error);
-    this.#wakePatrol?.();
+    this.#pause.end();
   }
 
   /** Makes the group, and takes the name. */
@@ -126,16 +126,16 @@ export class Session<T> {
     const end = this.#end.signal;
     if (!end.aborted) for (let n = 1; n <= this.#plan.pool.min; n++) this.#grow();
     const settling = this.desk.settleAll(this.#settled.signal, this.#giveUp.signal);
+    const patrolling = this.#patrolAll(end);
     const loops = [
       this.desk.renewAll(this.#settled.signal),
-      this.#patrolAll(end),
       this.#plan.isNamed ? this.#keepLease(this.#settled.signal) : undefined,
     ];
     await new Promise<void>((resolve) => {
       if (end.aborted) resolve();
       else onAbort(end, resolve);
     });
-    await this.#finish(settling);
+    await this.#finish(settling, patrolling);
     await Promise.all(loops);
   }
 
@@ -143,17 +143,19 @@ export class Session<T> {
   readonly #settled = new AbortController();
 
   /** Waits for the handlers, settles what they have decided, and gives back what they have not. */
-  async #finish(settling: Promise<void>): Promise<void> {
+  async #finish(settling: Promise<void>, patrolling: Promise<void>): Promise<void> {
     const lanes = [...this.#lanes.values()];
     await Promise.allSettled([...lanes.map(({ finished }) => finished), ...this.#retiring]);
     this.#settled.abort();
     const { graceMs } = this.#limits;
     const timer = setTimeout(() => this.#giveUp.abort(), Math.min(Math.max(graceMs, 1_000), 60_000));
     await settling;
-    // An unreachable server keeps nobody from ending: another consumer claims what is left here.
-    for (const { consumer } of lanes) await this.#leave(consumer, false).catch(() => {});
-    if (this.#plan.isNamed) {
-      await this.#script(endLease, [this.#leaseKey], [this.#token]).catch(() => {});
+    await patrolling; // what it has claimed for a consumer that has left would belong to no consumer
+    try {
+      for (const { consumer } of lanes) await this.#leave(consumer, false);
+      if (this.#plan.isNamed) await this.#script(endLease, [this.#leaseKey], [this.#token]);
+    } catch {
+      // The run ends also while the server cannot be reached: other consumers claim later what is left.
     }
     clearTimeout(timer);
   }
@@ -206,13 +208,14 @@ export class Session<T> {
   #freed({ isSuspect }: InHand<T>): void {
     if (!isSuspect && ![...this.#lanes.values()].some(({ keepsPlace }) => keepsPlace)) return;
     this.#patrolsAtOnce = true;
-    this.#wakePatrol?.();
+    this.#pause.end();
   }
 
   async #patrolAll(end: AbortSignal): Promise<void> {
     let nextMs = 0;
     for (let failed = 0; !end.aborted; ) {
-      if (!this.#patrolsAtOnce) await this.#untilPatrol(nextMs, end);
+      // A suspect that leaves a handler's hands ends the pause: the next one may be claimed then.
+      if (!this.#patrolsAtOnce) await this.#pause.for(nextMs, end);
       if (end.aborted) return;
       this.#patrolsAtOnce = false;
       try {
@@ -225,20 +228,6 @@ export class Session<T> {
         nextMs = Math.max(this.#plan.patrolMs, retryMs(++failed));
       }
     }
-  }
-
-  /** Waits `ms` milliseconds, or until a suspect is out of hand: the next one may be claimed then. */
-  async #untilPatrol(ms: number, end: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      const forget = onAbort(end, () => this.#wakePatrol?.());
-      this.#wakePatrol = () => {
-        clearTimeout(timer);
-        forget();
-        resolve();
-      };
-    });
-    this.#wakePatrol = undefined;
   }
 
   /** Claims what is due, and returns in how many milliseconds to look again. */
@@ -291,6 +280,7 @@ export class Session<T> {
     const { keys, group, dead, pool } = this.#plan;
     if (pool.min === pool.max || this.#retiring.size > 0) return;
     const [, , unread] = list(await this.#script(count, [keys.stream, keys.retry(group), dead], [group]));
+    if (this.#end.signal.aborted) return; // a consumer that began now would not end
     const places = this.#lanes.size * this.#limits.concurrency;
     this.#quiet =
       Number(unread) === 0 && this.running <= places - this.#limits.concurrency ? this.#quiet + 1 : 0;

@@ -1,0 +1,195 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from 'ioredis';
+import { createCluster } from 'redis';
+import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connect, disconnect } from './clients.js';
+import { tampered } from './ports.js';
+import { TcpProxy } from './proxy.js';
+import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
+import { endServers, noRedis, Server } from './servers.js';
+
+let server: Server;
+beforeAll(async () => {
+  if (!noRedis) server = await Server.start();
+});
+afterEach(disconnect);
+afterAll(endServers);
+
+describe('Workers', () => {
+  it.skipIf(noRedis)('open another connection after the server refused one for now', async () => {
+    let refused = 0;
+    const redis = tampered(await connect(server.port), {
+      duplicate: (call) =>
+        refused++ < 4 ? Promise.reject(new Error('LOADING Redis is loading the dataset in memory')) : call(),
+    });
+    const stream = newStream();
+    const workers = workersOf(redis, stream);
+    const seen: number[] = [];
+    const run = running(workers, ({ orderId }) => seen.push(orderId));
+    await queueOf(redis, stream).push(order(1));
+    await until('the order is done', () => seen.length === 1);
+    await run.end();
+    expect(workers.stats().lastFault).toContain('LOADING');
+  });
+
+  it.skipIf(noRedis)(
+    'that end while the server is away try once to leave, not once for each consumer',
+    async () => {
+      let [isAway, tries] = [false, 0];
+      const away = <T>(call: () => Promise<T>): Promise<T> => {
+        if (!isAway) return call();
+        tries++;
+        return Promise.reject(new Error('Socket closed unexpectedly'));
+      };
+      const redis = tampered(await connect(server.port), {
+        send: (args, call) => (args[0] === 'XREADGROUP' ? call() : away(call)),
+        duplicate: away,
+      });
+      const workers = workersOf(redis, newStream(), { pool: 8, patrolMs: 60_000 });
+      const run = running(workers, () => {});
+      await until('all wait for orders', () => workers.stats().consumers === 8);
+      await sleep(50); // the first patrol is over
+      isAway = true;
+      await run.end();
+      expect(tries).toBe(1);
+    },
+  );
+
+  it.skipIf(noRedis)('begin no consumer once they end, though the backlog asked for one', async () => {
+    let release = (): void => {};
+    let isCounting = false;
+    const redis = tampered(await connect(server.port), {
+      async send(args, call) {
+        const reply = await call();
+        // The script that counts: three keys and the group.
+        if (args[0] !== 'EVALSHA' || args[2] !== '3' || args.length !== 7) return reply;
+        isCounting = true;
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        return reply;
+      },
+    });
+    const stream = newStream();
+    const direct = await connect(server.port);
+    await queueOf(direct, stream).pushMany(Array.from({ length: 50 }, (_, i) => order(i)));
+    const workers = workersOf(redis, stream, { pool: { min: 1, max: 9 } });
+    const run = running(workers, () => sleep(5));
+    await until('the backlog is being counted', () => isCounting);
+    const { grown } = workers.stats();
+    const ended = run.end();
+    release();
+    await ended;
+    const { handled } = workers.stats();
+    expect(workers.stats().grown).toBe(grown);
+    await sleep(100);
+    expect(workers.stats().handled).toBe(handled);
+    expect(await direct.send(['XINFO', 'CONSUMERS', stream, 'cashiers'])).not.toContainEqual(
+      expect.objectContaining({ pending: 1 }),
+    );
+  });
+
+  it.skipIf(noRedis)('that cannot renew an order decide nothing after its time', async () => {
+    const proxy = await TcpProxy.before(server.port);
+    const direct = await connect(server.port);
+    const stream = newStream();
+    const workers = workersOf(await connect(proxy.port), stream, { claimIdleMs: 400, blockMs: 50 });
+    await queueOf(direct, stream).push(order(1));
+    const said: unknown[] = [];
+    const run = running(workers, async (_, hold) => {
+      if (hold.deliveries > 1) return;
+      proxy.isHole = true;
+      await sleep(700);
+      said.push(hold.confirm(), hold.cancel());
+    });
+    await until('the handler has decided', () => said.length === 2);
+    expect(said).toEqual(['expired', 'expired']);
+    proxy.isHole = false;
+    proxy.cut();
+    await untilDone(workersOf(direct, stream), 20_000);
+    await run.end();
+    await proxy.close();
+  });
+
+  it.skipIf(noRedis)('that have lost an order to another consumer decide nothing', async () => {
+    const redis = await connect(server.port);
+    const stream = newStream();
+    const workers = workersOf(redis, stream, { claimIdleMs: 2_000, blockMs: 50, patrolMs: 60_000 });
+    const { entry } = await queueOf(redis, stream).push(order(1));
+    const said: unknown[] = [];
+    const run = running(workers, async (_, hold) => {
+      await redis.send(['XCLAIM', stream, 'cashiers', 'other', '0', entry]);
+      await until('the loss is noticed', () => workers.stats().lost === 1);
+      said.push(hold.confirm());
+      throw new Error('lost');
+    });
+    await until('the handler has decided', () => said.length === 1);
+    await run.end();
+    expect(said).toEqual(['expired']);
+    const pending = (await redis.send(['XPENDING', stream, 'cashiers', '-', '+', '9'])) as unknown[][];
+    expect(pending.map(([id, consumer]) => [id, consumer])).toEqual([[entry, 'other']]);
+  });
+
+  it.skipIf(noRedis)(
+    'hand out no more orders when too many failures wait for a server without memory',
+    async () => {
+      const own = await Server.start();
+      const redis = await connect(own.port);
+      const stream = newStream();
+      await queueOf(redis, stream).pushMany(Array.from({ length: 7_000 }, (_, i) => order(i)));
+      await redis.send(['XGROUP', 'CREATE', stream, 'cashiers', '0']); // a server without memory makes none
+      await redis.send(['CONFIG', 'SET', 'maxmemory', '1']);
+      const workers = workersOf(redis, stream, { count: 100, backoff: { baseMs: 60_000, maxMs: 60_000 } });
+      let begun = 0;
+      const run = running(
+        workers,
+        async () => {
+          begun++;
+          throw new Error('fails');
+        },
+        { concurrency: 100 },
+      );
+      await until('they read no more', async () => {
+        const before = begun;
+        await sleep(300);
+        return before > 0 && begun === before;
+      });
+      expect(workers.stats().lastFault).toContain('OOM');
+      expect(workers.stats().unsettled).toBeLessThanOrEqual(4_096 + 2 * 100);
+      await redis.send(['CONFIG', 'SET', 'maxmemory', '0']);
+      await until('all have failed once', () => begun === 7_000);
+      await run.end();
+    },
+  );
+});
+
+describe('A client of a cluster that cannot be reached', () => {
+  it.each(['redis', 'ioredis'])('is closed when a connection of the workers fails: %s', async (name) => {
+    let connections = 0;
+    const deaf = createServer((socket) => {
+      connections++;
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const { port } = deaf.address() as { port: number };
+    let redis: RedisPort;
+    if (name === 'redis') {
+      const rootNodes = [{ url: `redis://127.0.0.1:${port}` }];
+      redis = nodeRedis(createCluster({ rootNodes, defaults: { disableOfflineQueue: true } }));
+    } else {
+      const redisOptions = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
+      const options = { lazyConnect: true, enableOfflineQueue: false, redisOptions };
+      redis = ioRedis(new Cluster([{ host: '127.0.0.1', port }], options));
+    }
+    await expect(redis.duplicate('key')).rejects.toThrow();
+    await sleep(100); // connections on their way
+    const before = connections;
+    expect(before).toBeGreaterThan(0);
+    await sleep(1_000);
+    expect(connections).toBe(before);
+    deaf.close();
+  });
+});
