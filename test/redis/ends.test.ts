@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connect, disconnect } from './clients.js';
 import { tampered } from './ports.js';
 import { TcpProxy } from './proxy.js';
-import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
+import { deadLetters, newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
 import { endServers, noRedis, Server } from './servers.js';
 
 let server: Server;
@@ -113,6 +113,30 @@ describe('Workers', () => {
     await run.end();
     await proxy.close();
   });
+
+  it.skipIf(noRedis)(
+    'bury an order that maxDeliveries consumers fell silent with, and count one less',
+    async () => {
+      const redis = await connect(server.port);
+      const stream = newStream();
+      const orders = queueOf(redis, stream);
+      const [killer, last] = [await orders.push(order(1)), await orders.push(order(2))];
+      await redis.send(['XGROUP', 'CREATE', stream, 'cashiers', '0']);
+      await redis.send(['XREADGROUP', 'GROUP', 'cashiers', 'dead', 'STREAMS', stream, '>']);
+      const claim = ['XCLAIM', stream, 'cashiers', 'dead', '0'];
+      await redis.send([...claim, killer.entry, 'RETRYCOUNT', '3']);
+      await redis.send([...claim, last.entry, 'RETRYCOUNT', '2']);
+      const workers = workersOf(redis, stream, { maxDeliveries: 3, claimIdleMs: 100, blockMs: 50 });
+      const seen: unknown[] = [];
+      const run = running(workers, ({ orderId }, hold) => seen.push([orderId, hold.deliveries]));
+      await untilDone(workers);
+      await run.end();
+      expect(seen).toEqual([[2, 3]]);
+      expect(await deadLetters(redis, stream)).toMatchObject([
+        { id: '1', 'sluice:reason': 'deliveries', 'sluice:deliveries': '3', 'sluice:consumer': 'dead' },
+      ]);
+    },
+  );
 
   it.skipIf(noRedis)('that have lost an order to another consumer decide nothing', async () => {
     const redis = await connect(server.port);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tidy } from '../../dist/redis/worker-scripts.js';
 import { clients, connect, disconnect } from './clients.js';
 import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
 import { endServers, noRedis, Server } from './servers.js';
@@ -117,4 +118,33 @@ it.skipIf(noRedis)('what is unread is counted although entries were deleted', as
   expect(await workers.backlog()).toMatchObject({ entries: 9, pending: 2, unread: 7, isExact: true });
   await redis.send(['XGROUP', 'CREATE', stream, 'auditors', '0']);
   expect(await workers.backlog()).toMatchObject({ entries: 9, pending: 2, unread: 7, isExact: true });
+});
+
+it.skipIf(noRedis)('only entries before the first that a group has not done are trimmed', async () => {
+  const redis = await connect(server.port);
+  const stream = newStream();
+  const read = (group: string, count: number): Promise<unknown> =>
+    redis.send(['XREADGROUP', 'GROUP', group, 'c', 'COUNT', String(count), 'STREAMS', stream, '>']);
+  const left = async (): Promise<string[]> => {
+    await tidy.run(redis, [stream], ['cashiers', 3_600_000]);
+    return ((await redis.send(['XRANGE', stream, '-', '+'])) as Array<[string, unknown]>).map(([id]) => id);
+  };
+  for (const group of ['cashiers', 'auditors']) {
+    await redis.send(['XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM']);
+  }
+  const ids: string[] = [];
+  for (let i = 0; i < 4; i++) ids.push((await queueOf(redis, stream).push(order(i))).entry);
+  const [first = '', second = '', third = '', fourth = ''] = ids;
+  await read('cashiers', 4);
+  await redis.send(['XACK', stream, 'cashiers', first, second, fourth]);
+  expect(await left()).toEqual(ids); // the auditors have read none
+  await read('auditors', 2);
+  expect(await left()).toEqual(ids); // they have not done them
+  await redis.send(['XACK', stream, 'auditors', first, second]);
+  expect(await left()).toEqual([third, fourth]);
+  await read('auditors', 2);
+  await redis.send(['XACK', stream, 'auditors', third, fourth]);
+  expect(await left()).toEqual([third, fourth]); // the cashiers have not done the third
+  await redis.send(['XACK', stream, 'cashiers', third]);
+  expect(await left()).toEqual([]);
 });
