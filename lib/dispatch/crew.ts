@@ -18,7 +18,7 @@ import type { CrewStats } from './stats.js';
 
 /** The most orders taken from a gate at once. */
 const batchMax = 32;
-/** How long workers may take for `teardown` when the source has ended. */
+/** How long workers may take for `teardown` when the source has ended, in milliseconds. */
 const teardownMs = 10_000;
 
 /** What became of a crew: the answer of `Crew.close`. */
@@ -181,7 +181,7 @@ export class Crew<T> implements AsyncDisposable {
     await this.#source.consume((taken) => this.#router.take(taken), limits, batchSize, signal);
   }
 
-  /** Lets the workers end, which have no orders any more. Those that take too long are ended at once. */
+  /** Lets the workers end: they have no orders any more. After `teardownMs` it terminates them. */
   async #endWorkers(): Promise<void> {
     for (const seat of this.#seats) seat.end();
     const late = new Delays();

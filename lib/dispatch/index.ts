@@ -18,10 +18,10 @@ export type { CrewStats, WorkerStats } from './stats.js';
  * order is confirmed. When it throws, the order waits and is handed out again; after `retries.max` times it goes to the
  * dead letters, and its reservation is cancelled.
  *
- * Each order is handed out at least once. A worker that ends in any way is replaced, and the orders that its handlers
- * were given are handed out again, with `hold.deliveries` one higher, unless they were decided. Each death repeats at
- * most as many orders as one worker handles at a time (`concurrency`). Such an order then has a worker to itself, so
- * that an order that ends its worker, which goes to the dead letters in the end, takes no other order with it.
+ * Each order is handed out at least once. A worker that ends in any way is replaced. The orders that its handlers were
+ * given are handed out again, with `hold.deliveries` one higher, unless they were decided. Each death repeats at most
+ * as many orders as one worker handles at a time (`concurrency`). From then on such an order has a worker to itself: if
+ * it ends that worker too, it takes no other order with it, and it goes to the dead letters in the end.
  *
  * With `by`, the orders of one key are handled one after the other, in their order, also when one of them fails: the
  * later ones wait until it is handled, or dead. As long as an order of a key is not finished, all go to one worker.
@@ -30,7 +30,7 @@ export type { CrewStats, WorkerStats } from './stats.js';
  * orders in hand, and keeps what waits, at most `maxInHand` orders. The call returns at once; see `Crew.ready` and
  * `Crew.done`.
  *
- * @param source The gate or the queue. Nobody else may consume it.
+ * @param source The gate or the queue. As long as the crew runs, no other consumer may take its orders.
  * @param options The number of workers, the handler's module, the dead letters, and other options.
  * @returns The crew.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option; SluiceError

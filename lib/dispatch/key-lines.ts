@@ -17,8 +17,8 @@ export interface KeyLine<T> {
  */
 export class KeyLines<T> {
   /**
-   * By text. Each text begins with a letter: V8 seeds the hash of such a text, but that of a number, or of a text of
-   * digits, is the number itself, and a client could choose keys that collide.
+   * By text. Each text begins with a letter, because V8 seeds the hash of such a text. The hash of a number, or of a
+   * text of digits, is the number itself: a client could choose keys that collide.
    */
   readonly #lines = new Map<string, KeyLine<T>>();
 

@@ -64,7 +64,7 @@ export class Router<T> {
   deadLettered = 0;
   deadLetterFailures = 0;
 
-  /** `fail` ends the crew: the source can decide nothing any more. */
+  /** `fail` is called when the source can decide no more orders. It ends the crew. */
   constructor(checked: Checked<T>, source: Source<T>, delays: Delays, fail: (error: unknown) => void) {
     this.#checked = checked;
     this.#source = source;
@@ -93,7 +93,7 @@ export class Router<T> {
     });
   }
 
-  /** Whether a worker could take another order now: undefined if so, otherwise a promise. See `Limits.room`. */
+  /** Returns undefined if a worker could take another order now, otherwise a promise: see `Limits.room`. */
   room(): Promise<void> | undefined {
     if (this.#hasRoom()) return undefined;
     return new Promise((resolve) => {
@@ -220,7 +220,7 @@ export class Router<T> {
     this.pump();
   }
 
-  /** Whether the handler had decided the order when its worker ended, maybe without having reported it. */
+  /** Whether the handler had decided the order when its worker ended. The worker may not have reported it. */
   #isDecided(job: Job<T>): boolean {
     const { reservation } = job.taken;
     const { stock } = this.#source;

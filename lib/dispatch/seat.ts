@@ -14,7 +14,7 @@ import type { WorkerInput, WorkerMessage } from './worker.js';
 /** How much later than `handlerTimeoutMs` a worker may report that a handler took too long. */
 const reportGraceMs = 1_000;
 
-/** What a seat tells the crew. */
+/** What a seat reports to the crew. */
 interface SeatEvents<T> {
   /** A worker has imported the handler, and takes orders. */
   up(seat: Seat<T>): void;
@@ -162,7 +162,7 @@ export class Seat<T> {
         resourceLimits === undefined ? options : { ...options, resourceLimits },
       );
       this.#worker = worker;
-      worker.on('message', (message: WorkerMessage) => this.#told(message));
+      worker.on('message', (message: WorkerMessage) => this.#received(message));
       worker.on('error', (error) => {
         this.#error = asError(error);
       });
@@ -173,7 +173,7 @@ export class Seat<T> {
     }
   }
 
-  #told(message: WorkerMessage): void {
+  #received(message: WorkerMessage): void {
     if (message?.sluice === 'up') {
       this.canPin = message.pinned !== undefined;
       this.cpu = message.pinned === true ? this.#parts.input.cpu : undefined;

@@ -49,7 +49,7 @@ interface Attempt {
   readonly ticket: number;
   readonly order: Envelope;
   readonly hold: Hold;
-  /** 'running': its handler runs. 'returned': and the order is about to be confirmed. 'over': the crew was told. */
+  /** 'running': its handler runs. 'returned': and the order is about to be confirmed. 'over': it was reported. */
   state: 'running' | 'returned' | 'over';
 }
 

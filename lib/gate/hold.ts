@@ -19,7 +19,8 @@ export type Resolve = (
 export type HandlerCall = Pick<Call, 'signal' | 'isGivenUp'>;
 
 /**
- * An order in hand, which its handler can decide. `gate.consume` and the crew of `dispatch` give it to their handlers.
+ * An order in hand, which its handler can decide. `gate.consume`, the crew of `dispatch` and `RedisWorkers` give it to
+ * their handlers.
  */
 export class Hold {
   /** The reservation; undefined without a gate, without a stock, or if the record was pushed past the gate. */
@@ -49,10 +50,10 @@ export class Hold {
   }
 
   /**
-   * Aborts when the handler should end soon. In a worker of a crew, that is only when `handlerTimeoutMs` are over. The
-   * reason is SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are
-   * over, the reason of the signal given to `consume`, the error that ended `consume`, or `ERR_SLUICE_DISPOSED`. The
-   * signal is made when it is first read.
+   * Aborts when the handler should end soon. The reason is SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are
+   * over, the reason of the signal given to `consume` or `run`, the error that ended `consume`, or
+   * `ERR_SLUICE_DISPOSED`. In a worker of a crew it aborts only when `handlerTimeoutMs` are over. The signal is made
+   * when it is first read.
    */
   get signal(): AbortSignal {
     return (this.#call as HandlerCall).signal;

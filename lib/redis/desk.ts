@@ -18,17 +18,17 @@ export interface InHand<T> {
   /** The name of the consumer that has it. */
   readonly consumer: string;
   readonly deliveries: number;
-  /** Whether a consumer before fell silent with it, which may have been its doing. */
+  /** Whether an earlier consumer fell silent with it: the order may have ended that consumer's process. */
   readonly isSuspect: boolean;
   /** The time, by `performance.now()`, after which another consumer may have it. */
   deadline: number;
   /** Whether a handler has been called with it. */
   isStarted: boolean;
-  /** Whether another consumer has it, or it is settled by another. */
+  /** Whether another consumer has it, or has settled it. */
   isLost: boolean;
   /** Whether its handler has confirmed or cancelled it. */
   isDecided: boolean;
-  /** Whether it is out of the hands of its handler, which has ended or took too long. */
+  /** Whether its handler has ended or took too long. */
   isOut: boolean;
 }
 
@@ -62,7 +62,7 @@ const errorMax = 500;
 /** With so many orders that are decided and not settled, as while the server lacks memory, no more are handed out. */
 const unsettledMax = 4_096;
 
-/** Keeps the orders in hand, tells the server what became of them, and renews those that take long. */
+/** Keeps the orders in hand, reports to the server what became of them, and renews those that take long. */
 export class Desk<T> {
   readonly counts: DeskCounts = {
     ...{ handled: 0, cancelled: 0, failed: 0, expired: 0 },
@@ -100,7 +100,7 @@ export class Desk<T> {
     return this.unsettled >= unsettledMax;
   }
 
-  /** The number of orders in hand that a consumer fell silent with. */
+  /** The number of suspects in hand. */
   get suspects(): number {
     let count = 0;
     for (const { isSuspect } of this.#inHand.values()) if (isSuspect) count++;
@@ -119,7 +119,7 @@ export class Desk<T> {
     return this.#inHand.has(id) || this.#unsettled.has(id);
   }
 
-  /** Whether something that this consumer had is decided and not settled. */
+  /** Whether an order of this consumer is decided and not settled. */
   isSettling(consumer: string): boolean {
     for (const its of this.#unsettled.values()) if (its === consumer) return true;
     return false;

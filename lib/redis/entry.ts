@@ -9,7 +9,7 @@ const version = '1';
 /** The kinds of fields that can be the id of an order: their values have one text each. */
 const idKinds = /^(?:[ui](?:8|16|32|64)|u53|utf8\(\d+\))$/;
 
-/** An entry that no handler can get: another program wrote it, or it is damaged. */
+/** The error of an entry that is no order: another program wrote it, or it is damaged. */
 class Foreign extends Error {}
 
 /** An order as an entry of a stream has it. */
@@ -106,7 +106,7 @@ class Scratch<T> {
     return { value: this.#codec.decode(0), body: Buffer.from(this.#bytes.subarray(0, this.#size)) };
   }
 
-  /** Decodes a body that anyone may have written: what it says must encode to the same bytes again. */
+  /** Decodes a body that any client of the server may have written. Its values must encode to the same bytes again. */
   decode(body: Buffer): T {
     const size = this.#size;
     if (body.length !== size) throw new Foreign(`expected an order of ${size} bytes, got ${body.length}`);

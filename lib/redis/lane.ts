@@ -49,8 +49,7 @@ export class Lane<T> {
   #wakeItems: (() => void) | undefined;
   #wakeReader: (() => void) | undefined;
 
-  /** `fault` is told each error of a command; `settled` is called with each order that leaves the
-   * hands of a handler. */
+  /** `fault` is called with each error of a command, `settled` with each order whose handler has ended. */
   constructor(
     plan: Plan<T>,
     consumer: string,
@@ -220,7 +219,7 @@ export class Lane<T> {
     try {
       await handler(one.order, hold);
       if (hold.decided || one.isOut || call.isOver) return;
-      // The work is done, whoever has the order by now.
+      // The work is done, even if another consumer has the order by now.
       this.#desk.counts.handled++;
       this.#desk.finish(one);
     } catch (error) {

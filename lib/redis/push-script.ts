@@ -8,7 +8,7 @@ import { Script } from './script.js';
  * ARGV: maxLength; how long to remember ids, in ms; the schema; for each order: id, digest, body.
  */
 export const pushOrders: Script = new Script(`
--- Entries are counted, not trimmed: MAXLEN would drop orders that nobody has handled.
+-- Entries are counted, not trimmed: MAXLEN would drop orders that no worker has handled.
 local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
 local answers = {}
 for i = 2, #KEYS do

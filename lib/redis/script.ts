@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RedisPort } from './port.js';
 
 /**
- * A script that the server runs as one step. The server keeps it by its hash, until it restarts or is told to forget.
+ * A script that the server runs as one step. The server keeps it by its hash, until it restarts or gets SCRIPT FLUSH.
  */
 export class Script {
   readonly #source: string;

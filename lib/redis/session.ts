@@ -39,7 +39,7 @@ export class Session<T> {
   readonly #token = randomBytes(16).toString('hex');
   /** Aborts when no more orders are handed out. */
   readonly #end = new AbortController();
-  /** Aborts when what is not settled by now is given up. */
+  /** Aborts when the run waits no longer for what is not settled. */
   readonly #giveUp = new AbortController();
   readonly #retiring = new Set<Promise<void>>();
   #reason: { readonly error: unknown } | undefined;
@@ -105,7 +105,7 @@ export class Session<T> {
       if (performance.now() > patience) this.#stop(taken(consumer));
       await sleep(this.#leaseMs / 4, this.#end.signal);
     }
-    // The lease proves that nobody else has the name: what it has in hand was left by a process before this one.
+    // With the lease no other process has the name. What the consumer has in hand, an earlier process has left.
     for (let n = 1; n <= pool.max; n++) await this.#untilDone(() => this.#leave(this.#nameOf(n), true));
   }
 
@@ -198,7 +198,7 @@ export class Session<T> {
     this.#retiring.add(retiring);
   }
 
-  /** Waits until what a consumer has decided is settled, so that its end gives back nothing that is done. */
+  /** Waits until the decisions of a consumer are settled, so that its end gives back no order that is done. */
   async #untilSettled(consumer: string): Promise<void> {
     while (this.desk.isSettling(consumer) && !this.#giveUp.signal.aborted)
       await sleep(5, this.#giveUp.signal);
@@ -327,7 +327,7 @@ export class Session<T> {
     }
   }
 
-  /** Decides what an error of a command means: it is told and tried again, the group is made again, or the run ends. */
+  /** Publishes an error of a command, and makes the group again or ends the run if need be. The caller tries again. */
   async #fault(error: unknown): Promise<void> {
     this.counts.faults++;
     if (error instanceof Silent) this.counts.silences++;

@@ -38,8 +38,8 @@ export interface RedisWorkersOptions<T> {
    */
   readonly blockMs?: number;
   /**
-   * After how many milliseconds an order that nobody has renewed is given to another consumer: 100 to 3,600,000.
-   * Renewal is automatic, so this is the time to notice a dead process. Default: 30,000.
+   * After how many milliseconds without a renewal an order is given to another consumer: 100 to 3,600,000. A process
+   * renews its orders by itself, so this is the time to notice a dead one. Default: 30,000.
    */
   readonly claimIdleMs?: number;
   /** How often to look for such orders, in milliseconds: 10 to 60,000. Default: 1,000. */

@@ -89,7 +89,7 @@ for i = 4, 3 + done do acknowledged = acknowledged + finish(group, ARGV[i], sole
 for i = 4 + done, #ARGV, 6 do
   local id, consumer, delay = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local p = pending(group, id)
-  -- An entry that another consumer has claimed meanwhile is that one's business.
+  -- Another consumer may have claimed the entry meanwhile: then that consumer decides it.
   if p and p[2] == consumer then
     if delay >= 0 then
       redis.call('ZADD', retry, now + delay, id)
@@ -104,7 +104,7 @@ return { acknowledged, buried, full }
 `);
 
 /**
- * Hands out entries that are due for their next try, and entries whose consumer has said nothing about them for long.
+ * Hands out entries that are due for their next try, and entries that their consumer has not renewed for long.
  * Each delivery is counted; an entry that was delivered too often becomes a dead letter. Of the entries of silent
  * consumers it hands out at most \`suspects\`: one of them may have ended its process.
  *
@@ -162,7 +162,7 @@ return { cursor, next and math.max(0, next - now) or -1, buried, full, out }
 `);
 
 /**
- * Says that entries are still in hand, so that no patrol takes them for left. Answers the ids of those that another
+ * Renews entries that are in hand, so that no patrol claims them. Answers the ids of those that another
  * consumer has by now, or that are done.
  *
  * KEYS: the stream. ARGV: group, then for each: id, consumer.

@@ -29,7 +29,7 @@ export interface RedisWorkersStats {
   readonly running: number;
   /** Orders that this process has and has not decided. */
   readonly inHand: number;
-  /** Orders that are decided and of which the server does not know yet. */
+  /** Orders that are decided, before the server knows it. With 4,096 of them no more are handed out. */
   readonly unsettled: number;
   /** Orders that handlers have done. */
   readonly handled: number;
@@ -47,7 +47,7 @@ export interface RedisWorkersStats {
   readonly deadLettersFull: number;
   /** Orders in hand that another consumer has taken over. */
   readonly lost: number;
-  /** Orders that were done by the time the server heard of it. */
+  /** Orders that the server had as done before it got their acknowledgement. */
   readonly late: number;
   /** Errors of commands, each tried again. */
   readonly faults: number;
