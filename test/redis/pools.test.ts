@@ -68,6 +68,37 @@ it.skipIf(noRedis)('a pool grows with the orders that wait, and shrinks when the
   expect(workers.stats()).toMatchObject({ shrunk: 3, failed: 0 });
 });
 
+it.skipIf(noRedis)('workers move from each stage to the next, and back, while orders come', async () => {
+  const redis = await connect(server.port);
+  const stream = newStream();
+  const orders = queueOf(redis, stream);
+  const times = new Map<number, number>();
+  const stages = [1, 3, { min: 1, max: 4 }, 3, 1] as const;
+  const start = (pool: (typeof stages)[number]) =>
+    running(
+      workersOf(redis, stream, { pool, count: 2 }),
+      async ({ orderId }) => {
+        await sleep(2);
+        times.set(orderId, (times.get(orderId) ?? 0) + 1);
+      },
+      { concurrency: 2 },
+    );
+  let id = 0;
+  let current = start(stages[0]);
+  for (const pool of stages.slice(1)) {
+    for (const last = id + 40; id < last; id++) await orders.push(order(id));
+    const next = start(pool);
+    for (const last = id + 40; id < last; id++) await orders.push(order(id));
+    await current.end();
+    current = next;
+  }
+  await untilDone(workersOf(redis, stream));
+  await current.end();
+  expect(times.size).toBe(id);
+  expect([...times.values()].every((n) => n === 1)).toBe(true);
+  expect(await consumersOf(redis, stream)).toEqual([]);
+});
+
 it.skipIf(noRedis)('only one process has the name of a consumer at a time', async () => {
   const redis = await connect(server.port);
   const stream = newStream();
