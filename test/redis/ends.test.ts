@@ -5,6 +5,7 @@ import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
 import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { endLease } from '../../dist/redis/worker-scripts.js';
 import { connect, disconnect } from './clients.js';
 import { tampered } from './ports.js';
 import { TcpProxy } from './proxy.js';
@@ -184,10 +185,68 @@ describe('Workers', () => {
       expect(workers.stats().lastFault).toContain('OOM');
       expect(workers.stats().unsettled).toBeLessThanOrEqual(4_096 + 2 * 100);
       await redis.send(['CONFIG', 'SET', 'maxmemory', '0']);
-      await until('all have failed once', () => begun === 7_000);
+      await until('all have failed once', () => begun === 7_000, 40_000);
       await run.end();
     },
   );
+
+  it.skipIf(noRedis)('leave a failed order to the consumer that has claimed it meanwhile', async () => {
+    const redis = await connect(server.port);
+    const stream = newStream();
+    const workers = workersOf(redis, stream, { patrolMs: 60_000 });
+    const { entry } = await queueOf(redis, stream).push(order(1));
+    const run = running(workers, async () => {
+      await redis.send(['XCLAIM', stream, 'cashiers', 'other', '0', entry]);
+      throw new Error('fails');
+    });
+    await until('it has failed', () => workers.stats().failed === 1);
+    await until('that is settled', () => workers.stats().unsettled === 0);
+    await run.end();
+    expect(await workers.backlog()).toMatchObject({ entries: 1, pending: 1, waiting: 0 });
+  });
+
+  it.skipIf(noRedis)('hand a failed order out no sooner than backoff says', async () => {
+    const redis = await connect(server.port);
+    const stream = newStream();
+    const { entry } = await queueOf(redis, stream).push(order(1));
+    const workers = workersOf(redis, stream, { backoff: { baseMs: 60_000, maxMs: 60_000, jitter: 0 } });
+    const before = Date.now();
+    const run = running(workers, async () => {
+      throw new Error('fails');
+    });
+    await until('it waits', async () => (await workers.backlog()).waiting === 1);
+    await run.end();
+    expect(workers.stats()).toMatchObject({ failed: 1, claimed: 0 });
+    const due = Number(await redis.send(['ZSCORE', `${stream}:retry:cashiers`, entry]));
+    expect(due).toBeGreaterThanOrEqual(before + 60_000);
+  });
+
+  it.skipIf(noRedis)('hand failed orders out again also while there are always new ones', async () => {
+    const redis = await connect(server.port);
+    const stream = newStream();
+    await queueOf(redis, stream).pushMany(Array.from({ length: 600 }, (_, i) => order(i)));
+    const workers = workersOf(redis, stream, { patrolMs: 20 });
+    const seen: number[] = [];
+    const run = running(workers, async ({ orderId }, { deliveries }) => {
+      seen.push(orderId);
+      await sleep(2);
+      if (orderId === 0 && deliveries === 1) throw new Error('fails once');
+    });
+    await untilDone(workers, 30_000);
+    await run.end();
+    expect(seen).toHaveLength(601);
+    expect(seen.lastIndexOf(0)).toBeLessThan(600); // not when all others are done
+  });
+
+  it.skipIf(noRedis)('give back the name of a consumer only while they have it', async () => {
+    const redis = await connect(server.port);
+    const key = `${newStream()}:lease:cashiers:till`;
+    await redis.send(['SET', key, 'another']);
+    await endLease.run(redis, [key], ['mine']);
+    expect(await redis.send(['GET', key])).toBe('another');
+    await endLease.run(redis, [key], ['another']);
+    expect(await redis.send(['EXISTS', key])).toBe(0);
+  });
 });
 
 describe('A client of a cluster that cannot be reached', () => {

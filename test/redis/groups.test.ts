@@ -52,6 +52,31 @@ describe.each(clients)('a group, with %s', (client) => {
   });
 });
 
+it.skipIf(noRedis)('what is in hand is not handed out once more by a group that was made again', async () => {
+  const redis = await connect(server.port);
+  const stream = newStream();
+  const workers = workersOf(redis, stream);
+  const begun: number[] = [];
+  let isSlow = true;
+  const run = running(
+    workers,
+    async ({ orderId }) => {
+      begun.push(orderId);
+      while (isSlow) await sleep(5);
+    },
+    { concurrency: 8 },
+  );
+  await queueOf(redis, stream).pushMany([1, 2, 3].map((id) => order(id)));
+  await until('all are in hand', () => begun.length === 3);
+  await redis.send(['XGROUP', 'DESTROY', stream, 'cashiers']);
+  await until('the new group has delivered them', async () => (await workers.backlog()).pending === 3);
+  await sleep(50); // the reply is on its way
+  isSlow = false;
+  await untilDone(workers);
+  await run.end();
+  expect(begun.sort()).toEqual([1, 2, 3]);
+});
+
 it.skipIf(noRedis)(
   'workers end with a typed error when their group is deleted and others read the stream',
   async () => {
