@@ -58,7 +58,7 @@ export interface StoreContent {
 /**
  * A store that is open. Each promise rejects with a SluiceError: `ERR_SLUICE_STORE_FAILED` if the system refuses (no
  * space on the device, a read-only file), with the system's error as its `cause`. The store stays open then, and a
- * later call may succeed. A store on a server may also reject with `ERR_SLUICE_STORE_FULL` (it has no memory left),
+ * later call may succeed. A store on a server may also reject with `ERR_SLUICE_FULL` (it has no memory left),
  * `ERR_SLUICE_STORE_LOCKED` (another process has taken it over), and `ERR_SLUICE_STORE_DAMAGED` (it is gone).
  */
 export interface OpenStore {

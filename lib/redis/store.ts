@@ -13,8 +13,7 @@ import type {
   StoreFormat,
   StoreOptions,
 } from '../overflow/index.js';
-import { toServer } from './backoff.js';
-import { codeOf, faultOf } from './faults.js';
+import { codeOf, faultOf, retryMs } from './faults.js';
 import { Keys } from './keys.js';
 import { checkedPort, type RedisPort } from './port.js';
 import { list, text } from './replies.js';
@@ -259,14 +258,14 @@ class RedisStore implements OpenStore {
 
 type StoreCode = Extract<
   SluiceErrorCode,
-  `ERR_SLUICE_STORE_${string}` | 'ERR_SLUICE_SCHEMA' | 'ERR_SLUICE_LAYOUT'
+  `ERR_SLUICE_STORE_${string}` | 'ERR_SLUICE_FULL' | 'ERR_SLUICE_SCHEMA' | 'ERR_SLUICE_LAYOUT'
 >;
 
 /** What a script says that has done nothing. */
 const refusals: Readonly<Record<string, readonly [StoreCode, string]>> = {
   gone: ['ERR_SLUICE_STORE_DAMAGED', 'the server has lost it'],
   taken: ['ERR_SLUICE_STORE_LOCKED', 'another process has it, because this one was silent for too long'],
-  full: ['ERR_SLUICE_STORE_FULL', 'full: its streams have maxRecords entries'],
+  full: ['ERR_SLUICE_FULL', 'full: its streams have maxRecords entries'],
   foreign: ['ERR_SLUICE_STORE_DAMAGED', 'another program has added entries to its streams'],
 };
 
@@ -303,7 +302,7 @@ class Calls {
         const leftMs = Math.max(1, deadline - performance.now());
         return await within(leftMs, script.run(this.#redis, this.#keys, given, options));
       } catch (error) {
-        const waitMs = toServer(attempt);
+        const waitMs = retryMs(attempt);
         const isOver = performance.now() + waitMs >= deadline;
         if (codeOf(error) === 'OOM' || faultOf(error) !== 'again' || isOver) throw this.#failure(error);
         await sleep(waitMs, never.signal);
@@ -345,7 +344,7 @@ class Calls {
 
   #failure(error: unknown): SluiceError {
     const message = error instanceof Error ? error.message : String(error);
-    if (codeOf(error) === 'OOM') return this.error('ERR_SLUICE_STORE_FULL', message, error);
+    if (codeOf(error) === 'OOM') return this.error('ERR_SLUICE_FULL', message, error);
     if (codeOf(error) === 'WRONGTYPE') return this.error('ERR_SLUICE_LAYOUT', message, error);
     return this.error('ERR_SLUICE_STORE_FAILED', message, error);
   }

@@ -146,7 +146,7 @@ describe('redisStore', () => {
     const store = await open(redis, { stream, maxRecords: 3 });
     await store.append([entry(1), entry(2)]);
     expect(await rejected(store.append([entry(3), entry(4)]))).toMatchObject({
-      code: 'ERR_SLUICE_STORE_FULL',
+      code: 'ERR_SLUICE_FULL',
     });
     await store.append([entry(5)]);
     expect(await inStore(redis, stream)).toEqual([1, 2, 5]);
@@ -325,7 +325,7 @@ describe.each(servers)('redisStore on a $binary that refuses', ({ binary, missin
     await store.append([entry(1), entry(2)]);
     await redis.send(['CONFIG', 'SET', 'maxmemory', '1']);
     expect(await rejected(store.append([entry(3), entry(4)]))).toMatchObject({
-      code: 'ERR_SLUICE_STORE_FULL',
+      code: 'ERR_SLUICE_FULL',
       cause: expect.any(Error),
     });
     expect(await inStore(redis, stream)).toEqual([1, 2]);
@@ -335,7 +335,7 @@ describe.each(servers)('redisStore on a $binary that refuses', ({ binary, missin
     await next.remove(0, [2]);
     expect(await inStore(redis, stream)).toEqual([1]);
     expect(await rejected(open(redis, { stream: newStream() }))).toMatchObject({
-      code: 'ERR_SLUICE_STORE_FULL',
+      code: 'ERR_SLUICE_FULL',
     });
     await redis.send(['CONFIG', 'SET', 'maxmemory', '0']);
     await next.append([entry(5)]);
