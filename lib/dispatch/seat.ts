@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { URL } from 'node:url';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { type Backoff, backoffMs } from '../backoff.js';
-import { SluiceError } from '../input/index.js';
+import { optionError, SluiceError } from '../input/index.js';
 import { LinkedList } from '../linked-list.js';
 import type { Queue } from '../queue/index.js';
 import type { Delays } from './delays.js';
@@ -168,7 +168,10 @@ export class Seat<T> {
       });
       worker.on('exit', (code) => this.#exited(code));
     } catch (error) {
-      this.#error = asError(error); // `data` that cannot be copied, or no memory for a thread
+      const isData = error instanceof Error && error.name === 'DataCloneError';
+      this.#error = isData
+        ? optionError('dispatch: data', 'a value that structured clone can copy', input.data, true)
+        : asError(error); // no memory for a thread
       this.#parts.delays.add(0, () => this.#exited(1));
     }
   }

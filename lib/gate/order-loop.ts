@@ -221,6 +221,7 @@ export class OrderLoop<T> {
     // A listener for dropped records has disposed of the gate meanwhile: #leaving() has put the orders back.
     if (this.#unbatched !== count) return [];
     this.#unbatched = 0;
+    checkedAnswer(whatOrPart, count);
     const renewInMs = this.#numbers[words.renewInMs] as number;
     // Native `take` has copied the records into the staging of the queue object; taken() decodes them.
     const batch = this.#consumer.taken(count).map((order, i) => {

@@ -6,6 +6,7 @@ import type { Held, LayeredGate, LayeredQueue, OverflowLayer } from '../queue/in
 import { Appends, type Room } from './appends.js';
 import { DrainRate } from './drain-rate.js';
 import { type Entry, EntryCodec, reservationIn } from './entry.js';
+import { readmit } from './readmit.js';
 import { Settling } from './settling.js';
 import type { SpillStats } from './spill.js';
 import type { OpenStore, Store, StoredEntry } from './store.js';
@@ -15,7 +16,10 @@ import { Waits } from './waits.js';
 const damages = channel('sluice:overflow:damaged');
 /** Publishes each failure of the store after which the layer tries again by itself: `{ store, error }`. */
 const failures = channel('sluice:overflow:failed');
-/** Publishes each stored order that its gate refuses after a restart: `{ store, order, outcome }`. */
+/**
+ * Publishes each stored order that its gate refuses after a restart: `{ store, order, outcome }`, or `{ store, order,
+ * error }` if the error was of the order: then it stays in the store, for the next process.
+ */
 const refusals = channel('sluice:overflow:refused');
 
 /** Each push of this number looks at the lane's wait: the look costs as much as the push. */
@@ -70,6 +74,10 @@ export class SpillLayer<T> implements OverflowLayer<T> {
   readonly #appends: Appends;
   readonly #settling: Settling;
   readonly #ending = new AbortController();
+  /** Of a timer that keeps no process alive, and stops when the layer ends. */
+  readonly #untilEnd = { ref: false, signal: this.#ending.signal };
+  /** Whether the ring takes no more records: what is in the store then stays there for the next process. */
+  #isRingClosed = false;
   readonly #pumps = new Set<Promise<void>>();
   #store: OpenStore | undefined;
   #failure: unknown;
@@ -256,7 +264,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
 
   #pump(lane: number): void {
     const state = this.#lanes[lane] as Lane;
-    if (state.isPumping || state.readable === 0 || this.#ending.signal.aborted) return;
+    if (state.isPumping || state.readable === 0 || this.#isRingClosed || this.#ending.signal.aborted) return;
     state.isPumping = true;
     const pumping = this.#pumpAll(lane, state).finally(() => {
       this.#pumps.delete(pumping);
@@ -276,11 +284,20 @@ export class SpillLayer<T> implements OverflowLayer<T> {
           await this.#pushSome(lane, state, state.inHand.slice(0, pushedAtOnce));
       } catch (error) {
         if (this.#ending.signal.aborted) return;
-        if (error instanceof SluiceError && error.code === 'ERR_SLUICE_CLOSED') return;
+        if (error instanceof SluiceError && error.code === 'ERR_SLUICE_CLOSED') {
+          this.#ringClosed();
+          return;
+        }
         this.#failed(error);
-        await sleep(retryMs, undefined, { ref: false });
+        await sleep(retryMs, undefined, this.#untilEnd).catch(() => {}); // aborted: the layer ends
       }
     }
+  }
+
+  #ringClosed(): void {
+    this.#isRingClosed = true;
+    this.#whenEmpty.wake();
+    for (const { whenEmpty } of this.#lanes) whenEmpty.wake();
   }
 
   async #take(lane: number, state: Lane): Promise<void> {
@@ -342,19 +359,20 @@ export class SpillLayer<T> implements OverflowLayer<T> {
         await this.#roomAppears(lane);
         continue;
       }
-      const readmitted = gate.readmit(record, this.#settings.keyOf?.(record));
+      const readmitted = readmit(gate, record, this.#settings.keyOf);
       if (readmitted.is === 'postponed') {
-        await sleep(Math.max(1, Math.min(readmitted.retryAfterMs, retryMs)), undefined, { ref: false });
+        await sleep(Math.max(1, Math.min(readmitted.retryAfterMs, retryMs)), undefined, this.#untilEnd);
         continue;
       }
       if (readmitted.is === 'queued') {
         reservation = readmitted.reservation === 0n ? undefined : readmitted.reservation;
         break;
       }
-      if (readmitted.is === 'refused') {
+      if (readmitted.is === 'refused' || readmitted.is === 'bad') {
         this.#counts.refusedOrders++;
-        const { name: store } = this.#settings.store;
-        refusals.publish({ store, order: record, outcome: readmitted.outcome });
+        const { is, ...why } = readmitted;
+        refusals.publish({ store: this.#settings.store.name, order: record, ...why });
+        if (is === 'bad') return; // it stays in the store, for the next process
       }
       this.#settling.remove(lane, [stored.id]);
       return;
@@ -393,7 +411,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
   /** Returns true, unless the layer could not be opened, or has ended: then it throws. */
   #goesOn(): boolean {
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed !== undefined) throw ended();
+    if (this.#closed !== undefined || this.#isRingClosed) throw ended();
     return true;
   }
 }

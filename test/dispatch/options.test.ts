@@ -73,6 +73,9 @@ describe('dispatch', () => {
 
   it('fails if the data cannot be given to a worker', async () => {
     const own = new Shop();
-    await expect(own.dispatch({ data: () => {} }).done).rejects.toThrow(/could not be cloned/);
+    await expect(own.dispatch({ data: () => {} }).done).rejects.toMatchObject({
+      code: 'ERR_SLUICE_OPTION',
+      message: expect.stringContaining('dispatch: data: expected a value that structured clone can copy'),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { Gate, Queue, Stock } from 'sluice';
+import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectHeld, latch, until } from '../queue/small-queue.js';
 import { fields, Order, order } from './order.js';
@@ -13,6 +13,17 @@ function admitted(count: number) {
 }
 
 describe('consume', () => {
+  it.each(['queue', 'stock', 'limiter'] as const)('says so if the %s was disposed of', async (part) => {
+    const queue = Queue.create(Order, { capacity: 10 });
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 10 }] });
+    const limiter = Limiter.create({ queueDepth: { max: 10 } });
+    const gate = Gate.create({ queue, stock, limiter, fields });
+    gate.admit(order(1));
+    ({ queue, stock, limiter })[part][Symbol.dispose]();
+    const message = 'Gate (or its queue, limiter or stock): already disposed of in this thread';
+    await expect(gate.consume(() => {})).rejects.toMatchObject({ code: 'ERR_SLUICE_DISPOSED', message });
+  });
+
   it('confirms its last order before asyncDispose() of its queue ends', async () => {
     const { gate, queue, stock } = admitted(1);
     const held = latch();

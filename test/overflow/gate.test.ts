@@ -1,6 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Gate, Limiter, Queue, record, Stock, u32, u53 } from 'sluice';
 import { type SpillOptions, spill } from 'sluice/overflow';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { until } from '../queue/until.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { MemoryStore } from './memory-store.js';
 
@@ -154,7 +156,6 @@ describe('A gate over a queue that spills', { timeout: 30_000 }, () => {
     await Promise.all(upTo(14).map((id) => first.gate.admitDurably(order(id))));
     await first.end();
     expect(store.kept.size).toBe(10);
-    const { subscribe, unsubscribe } = await import('node:diagnostics_channel');
     const refused: unknown[] = [];
     const listener = (message: unknown): void => void refused.push(message);
     subscribe('sluice:overflow:refused', listener);
@@ -195,6 +196,42 @@ describe('A gate over a queue that spills', { timeout: 30_000 }, () => {
     expect(stock.counts(1)).toMatchObject({ sold: 4 });
     queue.close();
     await consumed;
+  });
+
+  it.each([
+    ['throws', () => JSON.parse('no key') as number],
+    ['returns none', () => undefined as unknown as number],
+  ])('leaves an order in the store whose keyOf %s, and hands out the others', async (_, noKey) => {
+    const store = new MemoryStore();
+    const first = await made(store);
+    for (const id of upTo(8)) await first.gate.admitDurably(order(id));
+    await first.end();
+    const stored = upTo(8, 5);
+    const reports: unknown[] = [];
+    const listener = (report: unknown): void => void reports.push(report);
+    subscribe('sluice:overflow:refused', listener);
+    const overflow = spill<Order>({ store, keyOf: ({ id }) => (id === 6 ? noKey() : id) });
+    const queue = Queue.create(Order, { capacity: 4, overflow });
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1_000, burst: 100 },
+      keys: { max: 16 },
+      queueDepth: { max: depthMax },
+    });
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 100 }] });
+    const gate = Gate.create({ queue, stock, limiter, fields });
+    await overflow.opened();
+    const handled: number[] = [];
+    const consumed = gate.consume(({ id }) => void handled.push(id));
+    await until(() => handled.length === stored.length - 1 && store.kept.size === 1);
+    unsubscribe('sluice:overflow:refused', listener);
+    expect(handled).toEqual([5, 7, 8]);
+    expect(reports).toMatchObject([{ order: { id: 6 }, error: expect.any(Error) }]);
+    expect(overflow.stats()).toMatchObject({ refusedOrders: 1, failures: 0, behind: 0 });
+    queue.close();
+    await consumed;
+    gate[Symbol.dispose]();
+    queue[Symbol.dispose]();
+    await overflow.close();
   });
 
   it('needs an overflow, and keyOf if its limiter has keys', async () => {
