@@ -122,6 +122,8 @@ export class Appends {
         resolve();
       }
     } catch (error) {
+      // A server may have no memory left before the store has all that it may have.
+      if ((error as SluiceError).code === 'ERR_SLUICE_FULL') this.#room.refused += batch.length;
       for (const entry of batch) this.#reject(entry, error);
     }
     this.#appending = 0;

@@ -17,6 +17,8 @@ export class MemoryStore implements Store {
   readonly appends: number[] = [];
   /** If set, calls with this name fail. */
   failing: 'append' | 'take' | 'remove' | 'close' | undefined;
+  /** The code of their error. */
+  code: 'ERR_SLUICE_STORE_FAILED' | 'ERR_SLUICE_FULL' = 'ERR_SLUICE_STORE_FAILED';
   /** If set, appends end when this is resolved. */
   gate: Promise<void> | undefined;
   /** Numbers of entries whose bytes are damaged. */
@@ -78,6 +80,6 @@ export class MemoryStore implements Store {
   }
 
   #check(call: string): void {
-    if (this.failing === call) throw new SluiceError('ERR_SLUICE_STORE_FAILED', `memory: no ${call}`);
+    if (this.failing === call) throw new SluiceError(this.code, `memory: no ${call}`);
   }
 }

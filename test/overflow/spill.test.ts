@@ -135,6 +135,18 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     expect(store.appends.reduce((sum, count) => sum + count, 0)).toBe(296);
   });
 
+  it('counts the records that the store itself refuses because it is full', async () => {
+    const store = new MemoryStore();
+    const { queue, overflow } = await made({ store });
+    await Promise.all(upTo(4).map((id) => queue.push(row(id))));
+    store.failing = 'append';
+    await expect(queue.push(row(5))).rejects.toMatchObject({ code: 'ERR_SLUICE_STORE_FAILED' });
+    expect(overflow.stats()).toMatchObject({ records: 0, full: 0 });
+    store.code = 'ERR_SLUICE_FULL';
+    await expect(queue.push(row(6))).rejects.toMatchObject({ code: 'ERR_SLUICE_FULL' });
+    expect(overflow.stats()).toMatchObject({ records: 0, full: 1 });
+  });
+
   it.each([
     ['maxRecords', new MemoryStore(3)],
     ['maxBytes', new MemoryStore(undefined, 4 * (Row.bytes + 48) - 1)], // 48: what an entry has beyond its record
