@@ -2,7 +2,6 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Queue, record, u32, u53 } from 'sluice';
 import { lmdbStore, type Spill, type SpillOptions, spill, sqliteStore } from 'sluice/overflow';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { run } from '../program.js';
 import { expectError, thrown } from '../thrown.js';
 import { MemoryStore } from './memory-store.js';
 import { temporary } from './temporary.js';
@@ -328,13 +327,6 @@ describe('A queue that spills', { timeout: 30_000 }, () => {
     });
     expect(ids).toEqual(upTo(4));
     expect(store.kept.size).toBe(2);
-  });
-
-  it('lets the event loop go on when it is closed with records in the store', async () => {
-    const program = new URL('./programs/closed-ring.js', import.meta.url);
-    const { stdout } = await run(program, [], { patienceMs: 20_000 });
-    const closed = 'ERR_SLUICE_CLOSED';
-    expect(JSON.parse(stdout)).toEqual({ seen: [0], records: 4, late: closed, waiting: closed });
   });
 
   it('rejects all pushes with the error that the store could not be opened with', async () => {
