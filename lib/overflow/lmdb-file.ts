@@ -36,7 +36,7 @@ const valueAt = { deliveries: 0, checksum: 4, bytes: 8 } as const;
  * The LMDB file of a store.
  *
  * An entry is a value: deliveries, checksum, bytes. The table `facts` has the format, the greatest number so far, the
- * number of entries, so that entries that are lost show, and the process that has the file open. LMDB lets several
+ * number of entries, so that entries that are lost show, and the thread that has the file open. LMDB lets several
  * processes use one file at a time, so the latter is the lock: see file-owner.ts.
  */
 export class LmdbFile implements StoreFile {
@@ -153,11 +153,14 @@ export class LmdbFile implements StoreFile {
     if (isNew && this.#db.getKeysCount({ start: 0, limit: 1 }) > 1) {
       throw storeError('ERR_SLUICE_LAYOUT', this.#path, 'an LMDB file, but no store of sluice');
     }
+    if (isNew) {
+      // In one transaction, because the process may be killed between two.
+      this.#db.transactionSync(() => {
+        for (const [name, value] of Object.entries(facts)) this.#facts.putSync(name, value);
+      });
+      return;
+    }
     for (const [name, expected] of Object.entries(facts)) {
-      if (isNew) {
-        this.#db.transactionSync(() => this.#facts.putSync(name, expected));
-        continue;
-      }
       const found = this.#facts.get(name);
       if (found === expected) continue;
       const code = name === 'version' ? 'ERR_SLUICE_LAYOUT' : 'ERR_SLUICE_SCHEMA';

@@ -1,25 +1,21 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { expectEnded, nodes, run } from '../program.js';
+import { expectEnded, run } from '../program.js';
 import { endServers, noRedis } from '../redis/servers.js';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
 import { redisService } from './redis-service.js';
+import { storeFiles } from './store-files.js';
 import { temporary } from './temporary.js';
 
 const program = new URL('./programs/sale.js', import.meta.url);
-const withSqlite = nodes.find(
-  ({ node }) =>
-    execFileSync(node, ['-p', 'process.versions.sqlite ?? ""'], { encoding: 'utf8' }).trim() !== '',
-);
 const stores = [
-  { name: 'lmdbStore', file: 'lmdb.js', node: process.execPath },
-  { name: 'sqliteStore', file: 'sqlite.js', node: withSqlite?.node },
+  ...storeFiles,
   { name: 'redisStore', file: 'io-redis.js', node: noRedis ? undefined : process.execPath },
 ];
 afterAll(endServers);
