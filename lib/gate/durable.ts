@@ -19,6 +19,8 @@ export interface DurableGate<T> {
   readonly staging: ArrayBuffer;
   readonly stock: Stock | undefined;
   readonly keyed: boolean;
+  /** Whether the ledger has a reservation with the order's id: then the gate answers as before. */
+  knows(order: T): boolean;
   /** Writes an order's record where native code reads it. */
   stage(order: T): void;
   /** Admits an order to the ring, as `Gate.admit`. */
@@ -61,7 +63,7 @@ export class DurableAdmission<T> implements LayeredGate<T> {
       if (admission.outcome !== 'queue-full') return admission;
     }
     await this.#layer.ready();
-    if (this.#layer.isFull) return { outcome: 'queue-full' };
+    if (this.#layer.isFull && !this.#gate.knows(order)) return { outcome: 'queue-full' };
     this.#gate.stage(order);
     const { native } = this.#gate;
     const answer = key === undefined ? native.admitAside(holdNs, 0) : native.admitAside(holdNs, 0, key);

@@ -31,7 +31,15 @@ import {
   type QueueInside,
 } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
-import { attachStock, type CartLine, nativeStock, type Stock, stageLines, summed } from '../stock/index.js';
+import {
+  attachStock,
+  type CartLine,
+  type LedgerKey,
+  nativeStock,
+  type Stock,
+  stageLines,
+  summed,
+} from '../stock/index.js';
 import { type Admission, Admitted, limitedBy, ofThePast, queueFull, refusedFor } from './admission.js';
 import { badField, missingOption } from './admit-errors.js';
 import { DurableAdmission } from './durable.js';
@@ -387,6 +395,12 @@ export class Gate<T> implements Disposable {
         staging,
         stock: this.#ledger,
         keyed: this.#keyed === true,
+        knows: (order) => {
+          const name = this.queue.record.fieldAt(this.#fields.id?.offset);
+          if (name === undefined) return false;
+          const { [name]: id } = order as { readonly [name: string]: LedgerKey };
+          return this.#ledger?.find({ id: id as LedgerKey }) !== undefined;
+        },
         stage: this.#stage,
         admit: (order, key, holdNs) => {
           this.#stage(order);

@@ -150,6 +150,18 @@ describe('A gate over a queue that spills', { timeout: 30_000 }, () => {
     await consumed.catch(() => {});
   });
 
+  it('answers an order as before while the store is full', async () => {
+    const store = new MemoryStore(1);
+    const { gate, stock, limiter } = await made(store);
+    const first = await Promise.all(upTo(5).map((id) => gate.admitDurably(order(id))));
+    expect(await gate.admitDurably(order(6))).toEqual({ outcome: 'queue-full' });
+    const { reservation } = first[4] as { reservation: bigint };
+    expect(await gate.admitDurably(order(5))).toMatchObject({ outcome: 'admitted', reservation });
+    expect(stock.counts(1)).toMatchObject({ available: 95, reserved: 5 });
+    expect(inFlight(limiter)).toBe(5);
+    expect(await gate.admitDurably(order(6))).toEqual({ outcome: 'queue-full' });
+  });
+
   it('admits what an earlier process has left, again, and reports what it must refuse', async () => {
     const store = new MemoryStore();
     const first = await made(store);
