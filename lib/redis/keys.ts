@@ -23,7 +23,9 @@ export class Keys {
   constructor(where: string, stream: unknown) {
     this.stream = checkedKey(`${where}: stream`, stream);
     this.#prefix = hashTag(this.stream) === this.stream ? `{${this.stream}}` : this.stream;
-    if (hashTag(this.#prefix) !== hashTag(this.stream)) {
+    // `{orders}` would have the keys of `orders`.
+    const isTagOnly = this.stream === `{${hashTag(this.stream)}}`;
+    if (isTagOnly || hashTag(this.#prefix) !== hashTag(this.stream)) {
       const expected = 'a name without braces, or with a hash tag as in shop:{sale}:orders';
       throw optionError(`${where}: stream`, expected, stream, false);
     }

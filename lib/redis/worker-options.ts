@@ -49,8 +49,8 @@ export interface RedisWorkersOptions<T> {
   /** How long an order waits after each failure of its handler. */
   readonly backoff?: BackoffOptions;
   /**
-   * The key of the stream of dead letters; it must have the hash tag of `stream`. Default: the stream's name and
-   * `:dead`.
+   * The key of the stream of dead letters; it must have the hash tag of `stream`. Default: `{orders}:dead` for the
+   * stream `orders`, and `shop:{x1}:orders:dead` for `shop:{x1}:orders`.
    */
   readonly deadLetters?: string;
   /**

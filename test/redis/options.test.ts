@@ -18,9 +18,9 @@ const redis: RedisPort = { send: async () => null, duplicate: async () => redis,
 const Order = record({ orderId: u53, name: utf8(8), weight: f64, digest: bytes(8), sku: u32 });
 const notTexts = [1, null, true, [], {}, Symbol('a')];
 const stream = {
-  good: ['orders', 'shop:{x1}:orders', '{a', '{a{b}', 'ü'],
+  good: ['orders', 'shop:{x1}:orders', '{a', 'x{a{b}', 'ü'],
   wrong: notTexts,
-  outside: ['', 'x'.repeat(513), 'a}b', '{}', '{}x', '\ud800'],
+  outside: ['', 'x'.repeat(513), 'a}b', '{}', '{}x', '{orders}', '{a{b}', '\ud800'],
 };
 const name = { good: ['a', 'ü'], wrong: notTexts, outside: ['', ' ', 'a b', 'a\n', 'x'.repeat(129)] };
 const port = {
@@ -52,12 +52,12 @@ const tables: readonly OptionTable[] = [
   {
     where: 'RedisWorkers',
     call: (options) => new RedisWorkers(mistyped(options)),
-    base: { redis, stream: '{orders}', record: Order, group: 'cashiers' },
+    base: { redis, stream: 'shop:{orders}', record: Order, group: 'cashiers' },
     required: ['redis', 'stream', 'record', 'group'],
     unknown: ['groups', 'noAck', 'concurrency'],
     options: {
       redis: port,
-      stream: { ...stream, good: ['{orders}', 'orders'] },
+      stream: { ...stream, good: ['shop:{orders}', 'orders'] },
       record: type,
       group: name,
       consumer: name,
@@ -79,7 +79,7 @@ const tables: readonly OptionTable[] = [
       deadLetters: {
         good: ['{orders}:buried', 'a{orders}'],
         wrong: notTexts,
-        outside: ['', 'dead', '{other}:dead', '{orders}'],
+        outside: ['', 'dead', '{other}:dead', 'shop:{orders}'],
       },
       maxDeadLetters: whole(1, 1_000_000_000),
     },
