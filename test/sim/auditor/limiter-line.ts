@@ -25,6 +25,8 @@ export class LimiterAuditor {
    * make them check.
    */
   woken = false;
+  /** The state whose waiters check, if not all do. */
+  #reviewed: LimitAuditor | undefined;
 
   constructor(
     readonly states: readonly LimitAuditor[],
@@ -128,8 +130,9 @@ export class LimiterAuditor {
     this.serve(now);
   }
   block(keyAt: number, until: number): void {
-    this.#state(keyAt).blockedUntil = until;
-    this.woken = true;
+    const state = this.#state(keyAt);
+    state.blockedUntil = until;
+    this.#reviewed = state; // the waiters of this key check, and no others
   }
   configure(changes: Changes, enforce: boolean | undefined, now: number): void {
     for (const state of this.states) state.configure(changes, now);
@@ -184,8 +187,8 @@ export class LimiterAuditor {
    */
   serve(now: number): void {
     for (const state of this.states) {
-      if (this.woken && this.enforce)
-        this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
+      const checks = (this.woken || this.#reviewed === state) && this.enforce;
+      if (checks) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
       for (const { name, cost } of [...state.waiters]) {
         const refusal = this.#named(state, state.refuses(cost, now), cost);
         if (refusal !== undefined && this.enforce) break;
@@ -196,9 +199,10 @@ export class LimiterAuditor {
       // Refuses waiters that cannot be served in time.
       const tooLate = ({ cost, deadline }: Waiter): boolean =>
         now >= deadline || state.retryAfter(cost, now) > deadline - now;
-      if (this.woken && this.enforce) this.#dismiss(state, now, tooLate);
+      if (checks) this.#dismiss(state, now, tooLate);
     }
     this.woken = false;
+    this.#reviewed = undefined;
   }
 
   #dismiss(state: LimitAuditor, now: number, isHopeless: (waiter: Waiter) => boolean): void {
