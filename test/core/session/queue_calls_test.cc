@@ -219,8 +219,11 @@ TEST_CASE("a call says when a thread waits for what it has done") {
   one.session.tell_of_room();
   CHECK(arena.queue.waiting() == 0);
   CHECK(arena.queue.depth() == 2);
-  one.session.await_empty(true);
   CHECK(one.calls().next(0, 2) == 1);  // up to the end of the ring, or both
+  one.session.await_empty(true);
+  CHECK(one.calls().next(0, 2) == kElsewhere);  // the native function serves those that wait
+  one.session.await_empty(false);
+  CHECK(one.calls().next(0, 2) == 1);
 }
 
 TEST_CASE("a session that ends does what its thread did not come to after a call") {
