@@ -77,8 +77,8 @@ export interface OverflowLayer<T> {
   /** Resolves when the lane has no records in the layer. */
   emptied(lane: number, signal: AbortSignal | undefined): Promise<void>;
   /**
-   * Takes records for a handler, by `take`. What is in the layer of them stays there until `held.ended` is called.
-   * `held`: undefined if nothing is.
+   * Calls `take`, which takes records for a handler. The layer keeps those that it has until `held.ended` is called.
+   * `held` is undefined if it has none of them.
    */
   taking<Batch>(take: () => Batch): { readonly batch: Batch; readonly held: Held | undefined };
   /**

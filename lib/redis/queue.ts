@@ -226,7 +226,7 @@ export class RedisQueue<T> {
    * can lose orders. Reads the stream in pages; changes nothing.
    *
    * @param options `maxEntries`: how many entries to read, from the oldest on; 1 to 1,000,000; default 100,000.
-   * @returns What it found: see `AuditReport`.
+   * @returns The report: see `AuditReport`.
    * @throws SluiceError `ERR_SLUICE_REDIS`; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * const { twice, warnings } = await redisQueue.audit();

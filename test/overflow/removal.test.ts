@@ -44,13 +44,19 @@ function made(): { store: SlowStore; settling: Settling } {
   return { store, settling };
 }
 
-it('entries of a lane that come while another lane is being removed from the store are removed, too', async () => {
+/** Returns a removal from lane 1 that has begun, while an entry of lane 0 has come, whose turn was over. */
+async function latecomer(): Promise<ReturnType<typeof made>> {
   const { store, settling } = made();
   settling.remove(0, [1]);
   settling.remove(1, [2]);
   await store.next();
   await store.begun(1);
   settling.remove(0, [3]);
+  return { store, settling };
+}
+
+it('entries of a lane that come while another lane is being removed from the store are removed, too', async () => {
+  const { store, settling } = await latecomer();
   await sleep(30); // longer than it takes to look for entries that can be removed
   await store.next(); // lane 1
   await store.next(); // without a further call
@@ -59,12 +65,7 @@ it('entries of a lane that come while another lane is being removed from the sto
 });
 
 it('such entries are removed before the end', async () => {
-  const { store, settling } = made();
-  settling.remove(0, [1]);
-  settling.remove(1, [2]);
-  await store.next();
-  await store.begun(1);
-  settling.remove(0, [3]);
+  const { store, settling } = await latecomer();
   const ending = settling.end();
   await store.next();
   await store.next();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
+import { forIoRedis, forNodeRedis } from './client-options.js';
 
 /** The clients that the tests use: both packages, with both versions of the protocol. */
 export const clients = ['redis RESP 2', 'redis RESP 3', 'ioredis RESP 2', 'ioredis RESP 3'] as const;
@@ -24,22 +25,14 @@ export function disconnect(): void {
 }
 
 async function byNodeRedis(port: number, RESP: 2 | 3): Promise<RedisPort> {
-  const reconnectStrategy = (tries: number) => Math.min(tries * 20, 100);
-  const socket = { host: '127.0.0.1', port, reconnectStrategy };
-  const client = createClient({ socket, RESP, disableOfflineQueue: true });
+  const client = createClient({ ...forNodeRedis(port), RESP });
   client.on('error', () => {}); // the commands are rejected
   await client.connect();
   return nodeRedis(client);
 }
 
 async function byIoRedis(port: number, protocol: 2 | 3): Promise<RedisPort> {
-  const client = new Redis(port, '127.0.0.1', {
-    protocol,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (tries) => Math.min(tries * 20, 100),
-  });
+  const client = new Redis(port, '127.0.0.1', { ...forIoRedis, protocol });
   client.on('error', () => {}); // the commands are rejected
   await once(client, 'ready');
   return ioRedis(client);

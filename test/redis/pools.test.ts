@@ -96,7 +96,8 @@ it.skipIf(noRedis)('workers move from each stage to the next, and back, while or
   await current.end();
   expect(times.size).toBe(id);
   expect([...times.values()].every((n) => n === 1)).toBe(true);
-  expect(await consumersOf(redis, stream)).toEqual([]);
+  // A consumer that had unhandled orders when it left has handed them to ~left.
+  expect((await consumersOf(redis, stream)).filter((name) => name !== '~left')).toEqual([]);
 });
 
 it.skipIf(noRedis)('only one process has the name of a consumer at a time', async () => {

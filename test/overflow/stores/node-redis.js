@@ -1,12 +1,11 @@
 import { createClient } from 'redis';
 import { nodeRedis } from 'sluice/redis';
+import { forNodeRedis } from '../../redis/client-options.js';
 import { storeAt } from './redis.js';
 
 export const make = (directory, options) =>
   storeAt(directory, options, async (port) => {
-    const reconnectStrategy = (tries) => Math.min(tries * 20, 100);
-    const socket = { host: '127.0.0.1', port, reconnectStrategy };
-    const client = createClient({ socket, disableOfflineQueue: true });
+    const client = createClient(forNodeRedis(port));
     client.on('error', () => {}); // the commands are rejected
     await client.connect();
     return nodeRedis(client);

@@ -10,6 +10,7 @@ import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { record, u32, u53, utf8 } from 'sluice';
 import { ioRedis, nodeRedis, RedisWorkers } from 'sluice/redis';
+import { forIoRedis, forNodeRedis } from '../client-options.js';
 
 const {
   port,
@@ -25,17 +26,12 @@ async function connect() {
   for (;;) {
     try {
       if (client === 'ioredis') {
-        const made = new Redis(port, '127.0.0.1', {
-          ...{ enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
-          retryStrategy: () => 50,
-          lazyConnect: true,
-        });
+        const made = new Redis(port, '127.0.0.1', { ...forIoRedis, lazyConnect: true });
         made.on('error', () => {});
         await made.connect();
         return ioRedis(made);
       }
-      const socket = { host: '127.0.0.1', port, reconnectStrategy: () => 50 };
-      const made = createClient({ socket, disableOfflineQueue: true });
+      const made = createClient(forNodeRedis(port));
       made.on('error', () => {});
       await made.connect();
       return nodeRedis(made);

@@ -12,7 +12,7 @@ const inFlight = 1_024;
 const rounds = 512;
 
 /**
- * Pushes orders that nobody consumes, so that all but the first few go to the store.
+ * Pushes orders without a consumer, so that all but the first few go to the store.
  * @param {(path: string) => import('sluice/overflow').Store} make
  * @param {number} orders
  * @returns {Promise<{ perSecond: number, p99: number }>} durable orders a second, and the loop's p99 in nanoseconds
