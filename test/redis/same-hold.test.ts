@@ -66,13 +66,11 @@ describe.each(Object.keys(runs))('The same handler, with the same hold, in %s', 
     if (name !== 'RedisWorkers') shop.expectSettled(2);
   });
 
-  // There an order whose handler throws is cancelled at once.
-  it.skipIf(skipped || name === 'gate.consume')(
-    'gets an order that failed again, with its deliveries',
-    async () => {
-      const shop = new Shop();
-      await runs[name]?.(shop, [work(1, { act: 'throw', times: 2 })]);
-      expect(booksOf(shop)).toEqual(['1 begin 1', '1 begin 2', '1 begin 3', '1 end 3']);
-    },
-  );
+  // gate.consume() cancels an order whose handler throws, so it hands none out again.
+  if (name === 'gate.consume') return;
+  it.skipIf(skipped)('gets an order that failed again, with its deliveries', async () => {
+    const shop = new Shop();
+    await runs[name]?.(shop, [work(1, { act: 'throw', times: 2 })]);
+    expect(booksOf(shop)).toEqual(['1 begin 1', '1 begin 2', '1 begin 3', '1 end 3']);
+  });
 });
