@@ -129,6 +129,13 @@ if (isMainThread) {
     setInterval(() => queue.depth, 1_000);
   } else if (workerData.fills !== undefined) {
     const queue = Queue.attach(Row, workerData.fills);
+    // V8 compiles the calls of WebAssembly functions when they have been called often. The V8 of Node.js 26 ends the
+    // process if the heap is full just then.
+    for (let i = 0; i < 20_000; i++) {
+      queue.tryPush({ number: i });
+      queue.tryPushMany([{ number: 1 }]);
+      if (i % 1_000 === 0) await turn();
+    }
     const kept = [];
     for (;;) {
       queue.tryPush({ number: kept.length });
