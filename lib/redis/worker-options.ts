@@ -31,7 +31,7 @@ export interface RedisWorkersOptions<T> {
    * of orders that wait.
    */
   readonly pool?: number | { readonly min: number; readonly max: number };
-  /** The most orders of one read: 1 to 100. No more are read than handlers are free. Default: 20. */
+  /** The most orders of one read: 5 to 20. No more are read than handlers are free. Default: 20. */
   readonly count?: number;
   /**
    * How long a read waits for orders, in milliseconds: 10 to 60,000, and at most half of `claimIdleMs`. Default: 5,000.
@@ -82,6 +82,11 @@ export interface Plan<T> {
 
 const where = 'RedisWorkers';
 const poolMax = 64;
+/**
+ * Below, the round trips cost more than the orders; above, a reply that is lost counts more deliveries and little is
+ * gained: docs/internals/decisions, 20.
+ */
+const [countMin, countMax] = [5, 20];
 
 export function checkedWorkers<T>(options: RedisWorkersOptions<T>): Plan<T> {
   const given = new Options(where, options, [
@@ -118,7 +123,7 @@ export function checkedWorkers<T>(options: RedisWorkersOptions<T>): Plan<T> {
     consumer: isNamed ? checkedName(`${where}: consumer`, given.get('consumer')) : newName(),
     isNamed,
     pool: checkedPool(given),
-    count: given.integer('count', 1, 100, 20),
+    count: given.integer('count', countMin, countMax, countMax),
     blockMs: given.integer('blockMs', 10, blockMsMax, Math.min(5_000, blockMsMax)),
     claimIdleMs,
     patrolMs: given.integer('patrolMs', 10, 60_000, 1_000),

@@ -167,7 +167,7 @@ describe('Workers', () => {
       await queueOf(redis, stream).pushMany(Array.from({ length: 7_000 }, (_, i) => order(i)));
       await redis.send(['XGROUP', 'CREATE', stream, 'cashiers', '0']); // a server without memory makes none
       await redis.send(['CONFIG', 'SET', 'maxmemory', '1']);
-      const workers = workersOf(redis, stream, { count: 100, backoff: { baseMs: 60_000, maxMs: 60_000 } });
+      const workers = workersOf(redis, stream, { backoff: { baseMs: 60_000, maxMs: 60_000 } });
       let begun = 0;
       const run = running(
         workers,

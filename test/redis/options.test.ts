@@ -66,7 +66,7 @@ const tables: readonly OptionTable[] = [
         wrong: ['1', true, null, [], [1]],
         outside: [0, 65, 1.5, Number.NaN],
       },
-      count: whole(1, 100),
+      count: whole(5, 20),
       blockMs: whole(10, 15_000),
       claimIdleMs: whole(100, 3_600_000, [100, 3_600_000]),
       patrolMs: whole(10, 60_000),

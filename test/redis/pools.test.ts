@@ -19,7 +19,7 @@ async function consumersOf(redis: Awaited<ReturnType<typeof connect>>, stream: s
 it.skipIf(noRedis)('a pool has as many consumers as it was told', async () => {
   const redis = await connect(server.port);
   const stream = newStream();
-  const workers = workersOf(redis, stream, { pool: 3, consumer: 'till', count: 2 });
+  const workers = workersOf(redis, stream, { pool: 3, consumer: 'till' });
   let [busy, most] = [0, 0];
   const run = running(
     workers,
@@ -42,7 +42,7 @@ it.skipIf(noRedis)('a pool has as many consumers as it was told', async () => {
 it.skipIf(noRedis)('a pool grows with the orders that wait, and shrinks when there are none', async () => {
   const redis = await connect(server.port);
   const stream = newStream();
-  const workers = workersOf(redis, stream, { pool: { min: 1, max: 4 }, patrolMs: 20, count: 2 });
+  const workers = workersOf(redis, stream, { pool: { min: 1, max: 4 }, patrolMs: 20 });
   let isSlow = true;
   const times = new Map<number, number>();
   const run = running(
@@ -76,7 +76,7 @@ it.skipIf(noRedis)('workers move from each stage to the next, and back, while or
   const stages = [1, 3, { min: 1, max: 4 }, 3, 1] as const;
   const start = (pool: (typeof stages)[number]) =>
     running(
-      workersOf(redis, stream, { pool, count: 2 }),
+      workersOf(redis, stream, { pool }),
       async ({ orderId }) => {
         await sleep(2);
         times.set(orderId, (times.get(orderId) ?? 0) + 1);
