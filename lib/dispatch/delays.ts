@@ -28,7 +28,8 @@ interface Delay {
 
 /**
  * Calls functions later, with one timer for all of them. Adding one, and calling the next, takes the logarithm of the
- * number of delays: they are a binary heap, with the next one first.
+ * number of delays: they are a binary heap, with the next one first. A wheel is slower for as many delays as a crew has
+ * by default: docs/internals/decisions, 22.
  */
 export class Delays {
   readonly #timing: Timing;
