@@ -109,14 +109,7 @@ class Attempts {
 
   async #handle(attempt: Attempt, call: Call): Promise<void> {
     const { order, hold } = attempt;
-    hold.begin({
-      get signal() {
-        return call.signal;
-      },
-      get isGivenUp() {
-        return attempt.state === 'over';
-      },
-    });
+    hold.begin(call);
     try {
       await this.#handler(order, hold);
     } catch (error) {
@@ -130,7 +123,9 @@ class Attempts {
   }
 
   #failed(attempt: Attempt, error: unknown): void {
-    if (attempt.state !== 'over') this.#over(attempt, { event: 'failed', ...errorTexts(error) });
+    if (attempt.state === 'over') return;
+    if (!attempt.hold.decided) attempt.hold.expire();
+    this.#over(attempt, { event: 'failed', ...errorTexts(error) });
   }
 
   #decided(attempt: Attempt, confirmed: boolean): void {

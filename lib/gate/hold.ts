@@ -36,6 +36,7 @@ export class Hold {
   /** The order's index in the gate's table of orders in flight; undefined once it is decided or put back. */
   #entry: number | undefined;
   #decided = false;
+  #expired = false;
   #call: HandlerCall | undefined;
 
   /** @internal `entry`: the order's index in the gate's table of orders in flight (in_flight_table.h). */
@@ -61,12 +62,13 @@ export class Hold {
 
   /**
    * Sells the units that are held, now instead of when the handler returns. With `quantity`, sells that many units of
-   * an order of one item; the other units go back on sale. Returns 'confirmed'; 'expired' if the hold ran out; or what
-   * the reservation had become before. The order is then decided: it is not handed out again, even if the handler fails
-   * later.
+   * an order of one item; the other units go back on sale. The order is then decided: it is not handed out again, even
+   * if the handler fails later.
    *
    * @param options `quantity`: how many units of an order of one item. Default: all.
-   * @returns 'confirmed', or what the reservation had become before.
+   * @returns 'confirmed'; 'expired' if the hold ran out, if the handler's time is over (`handlerTimeoutMs`), or if the
+   *   handler has failed: the call comes too late, and decides nothing; otherwise what the reservation had become
+   *   before. After a handler that returned without a decision that is 'already-confirmed'.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if the consumption ended without waiting for this handler: the order may
    *   be another handler's by now; `ERR_SLUICE_DISPOSED`; TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a
    *   quantity greater than the reservation holds, and for any quantity of a cart: then nothing is decided.
@@ -80,10 +82,9 @@ export class Hold {
   }
 
   /**
-   * Puts the held units on sale again, without the handler having to throw. Returns 'cancelled', or what the
-   * reservation had become before.
+   * Puts the held units on sale again, without the handler having to throw.
    *
-   * @returns 'cancelled', or what the reservation had become before.
+   * @returns 'cancelled', 'expired' as `confirm`, or what the reservation had become before.
    * @throws as `confirm`.
    * @example
    * if (!(await isPaid(order))) hold.cancel();
@@ -115,6 +116,11 @@ export class Hold {
     this.#call = call;
   }
 
+  /** @internal Called when the handler has failed or its time is over: it decides nothing any more. */
+  expire(): void {
+    this.#expired = true;
+  }
+
   /** @internal Puts the order, which no handler was given, back in the gate. */
   putBack(put: (entry: number) => void): void {
     if (this.#entry !== undefined) put(this.#entry);
@@ -122,6 +128,7 @@ export class Hold {
   }
 
   #decide(confirm: boolean, quantity: number): Resolution {
+    if (this.#expired) return 'expired';
     if (!this.#decided && this.#call?.isGivenUp) {
       throw new SluiceError(
         'ERR_SLUICE_CONSUMER',

@@ -203,7 +203,10 @@ export class OrderLoop<T> {
 
   #failed(order: T, hold: Hold, error: unknown): void {
     const { reservation } = hold;
-    if (!hold.decided) hold.cancel();
+    if (!hold.decided) {
+      hold.cancel();
+      hold.expire();
+    }
     if (failures.hasSubscribers) failures.publish({ order, error, reservation });
   }
 

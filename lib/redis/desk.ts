@@ -26,8 +26,8 @@ export interface InHand<T> {
   isStarted: boolean;
   /** Whether another consumer has it, or has settled it. */
   isLost: boolean;
-  /** Whether its handler has confirmed or cancelled it. */
-  isDecided: boolean;
+  /** What its handler has decided, by its hold or by its return. */
+  decision: 'confirmed' | 'cancelled' | undefined;
   /** Whether its handler has ended or took too long. */
   isOut: boolean;
 }

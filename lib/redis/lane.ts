@@ -204,7 +204,7 @@ export class Lane<T> {
     }
     const deadline = askedAt + this.#plan.claimIdleMs;
     const { consumer } = this;
-    const is = { isSuspect, isStarted: false, isLost: false, isDecided: false, isOut: false };
+    const is = { isSuspect, isStarted: false, isLost: false, decision: undefined, isOut: false };
     const one = { id, order, consumer, deliveries, deadline, ...is };
     this.#desk.enter(one);
     this.#waiting.push(one);
@@ -218,10 +218,8 @@ export class Lane<T> {
     this.#running++;
     try {
       await handler(one.order, hold);
-      if (hold.decided || one.isOut || call.isOver) return;
       // The work is done, even if another consumer has the order by now.
-      this.#desk.counts.handled++;
-      this.#desk.finish(one);
+      if (!(hold.decided || one.isOut || call.isOver)) this.#decide(one, 'confirmed');
     } catch (error) {
       if (!(hold.decided || call.isOver)) this.#failed(one, error);
     } finally {
@@ -230,7 +228,7 @@ export class Lane<T> {
   }
 
   #tookTooLong(one: InHand<T>, error: SluiceError): void {
-    if (!one.isDecided) this.#failed(one, error);
+    if (one.decision === undefined) this.#failed(one, error);
     this.#leave(one);
   }
 
@@ -249,9 +247,13 @@ export class Lane<T> {
     if (failures.hasSubscribers) failures.publish({ order, error, entry: id, deliveries });
   }
 
+  #decide(one: InHand<T>, decision: 'confirmed' | 'cancelled'): void {
+    one.decision = decision;
+    this.#desk.counts[decision === 'confirmed' ? 'handled' : 'cancelled']++;
+    this.#desk.finish(one);
+  }
+
   #holdOf(one: InHand<T>): Hold {
-    const counts = this.#desk.counts;
-    let decision: 'confirmed' | 'cancelled' | undefined;
     return new Hold(undefined, one.deliveries, 0, (confirm, _entry, _reservation, quantity) => {
       if (quantity !== 0) {
         throw optionError(
@@ -261,15 +263,13 @@ export class Lane<T> {
           false,
         );
       }
-      if (decision !== undefined) return `already-${decision}`;
+      if (one.decision !== undefined) return `already-${one.decision}`;
       if (this.#desk.isExpired(one)) {
-        counts.expired++;
+        this.#desk.counts.expired++;
         return 'expired';
       }
-      decision = confirm ? 'confirmed' : 'cancelled';
-      one.isDecided = true;
-      counts[confirm ? 'handled' : 'cancelled']++;
-      this.#desk.finish(one);
+      const decision = confirm ? 'confirmed' : 'cancelled';
+      this.#decide(one, decision);
       return decision;
     });
   }

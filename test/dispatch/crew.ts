@@ -1,7 +1,7 @@
 import { Gate, type Infer, Limiter, Queue, Stock } from 'sluice';
 import { type Crew, type DeadLetter, type DispatchOptions, dispatch } from 'sluice/dispatch';
 import { expect } from 'vitest';
-import { Entry, fields, Work } from './work.js';
+import { Entry, fields, lateAnswers, Work } from './work.js';
 
 type EntryValue = Infer<typeof Entry>;
 
@@ -79,6 +79,11 @@ export class Shop {
     return this.entries
       .filter((entry) => entry.event === 'begin' && entry.id === id)
       .map((entry) => entry.deliveries);
+  }
+
+  /** What handlers were answered that decided too late. */
+  get late(): unknown[] {
+    return this.entries.filter(({ event }) => event === 'late').map(({ id }) => lateAnswers[id]);
   }
 
   /** The ids of dead letters, in ascending order. */

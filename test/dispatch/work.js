@@ -19,6 +19,8 @@ export const Work = record({
     'part',
     'twice',
     'sleep',
+    'late-return',
+    'late-throw',
   ),
   /** How often it does so; afterwards its handler returns. */
   times: u32,
@@ -29,10 +31,13 @@ export const Entry = record({
   id: u53,
   key: u53,
   deliveries: u32,
-  /** 'late': a handler whose time was over has called confirm(); `id` is then 0 if that was refused. */
+  /** 'late': a handler that had ended, or whose time was over, has called confirm(); `id`: see `lateAnswers`. */
   event: oneOf('begin', 'end', 'setup', 'teardown', 'late'),
   thread: u32,
 });
+
+/** What a call that comes too late may answer: 'late' entries have its place as their id. The last one is any other. */
+export const lateAnswers = /** @type {const} */ (['expired', 'already-confirmed', 'confirmed', 'another']);
 
 /** The fields of `Work` that are the request to a stock. */
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', id: 'id' });

@@ -241,7 +241,7 @@ describe('handlerTimeoutMs', () => {
       expect([limiter.stats().inFlight, gate.stats().inHand]).toEqual([0, 0]);
       finish();
       await immediate();
-      expect(holds.map((hold) => hold.confirm())).toEqual(['already-cancelled', 'already-cancelled']);
+      expect(holds.map((hold) => hold.confirm())).toEqual(['expired', 'expired']);
       expect(failed).toHaveLength(2);
     },
   );

@@ -14,32 +14,37 @@ beforeAll(async () => {
 afterEach(disconnect);
 afterAll(endServers);
 
+interface HandlerLimits {
+  handlerTimeoutMs?: number;
+}
+
 /** Runs the handler module of the dispatcher's tests on orders: the same file in all three. */
-const runs: Record<string, (shop: Shop, orders: readonly Order[]) => Promise<void>> = {
-  async 'gate.consume'(shop, orders) {
-    setup(shop.book.handle);
-    shop.admit(orders);
-    shop.queue.close();
-    await shop.gate.consume(handle, { concurrency: 2 });
-  },
-  async dispatch(shop, orders) {
-    shop.admit(orders);
-    await shop.handleAll();
-  },
-  async RedisWorkers(shop, orders) {
-    setup(shop.book.handle);
-    const redis = await connect(server.port);
-    const stream = newStream();
-    await new RedisQueue({ redis, stream, record: Work, id: 'id' }).pushMany(orders);
-    const options = { redis, stream, record: Work, group: 'cashiers', patrolMs: 20 };
-    const workers = new RedisWorkers({ ...options, backoff: { baseMs: 5 }, blockMs: 100 });
-    const end = new AbortController();
-    const ended = workers.run(handle, { signal: end.signal, concurrency: 2 }).catch(() => {});
-    await until('all are done', async () => (await workers.backlog()).entries === 0);
-    end.abort();
-    await ended;
-  },
-};
+const runs: Record<string, (shop: Shop, orders: readonly Order[], limits?: HandlerLimits) => Promise<void>> =
+  {
+    async 'gate.consume'(shop, orders, limits) {
+      setup(shop.book.handle);
+      shop.admit(orders);
+      shop.queue.close();
+      await shop.gate.consume(handle, { concurrency: 2, ...limits });
+    },
+    async dispatch(shop, orders, limits) {
+      shop.admit(orders);
+      await shop.handleAll(limits);
+    },
+    async RedisWorkers(shop, orders, limits) {
+      setup(shop.book.handle);
+      const redis = await connect(server.port);
+      const stream = newStream();
+      await new RedisQueue({ redis, stream, record: Work, id: 'id' }).pushMany(orders);
+      const options = { redis, stream, record: Work, group: 'cashiers', patrolMs: 20 };
+      const workers = new RedisWorkers({ ...options, backoff: { baseMs: 5 }, blockMs: 100 });
+      const end = new AbortController();
+      const ended = workers.run(handle, { signal: end.signal, concurrency: 2, ...limits }).catch(() => {});
+      await until('all are done', async () => (await workers.backlog()).entries === 0);
+      end.abort();
+      await ended;
+    },
+  };
 
 /** What the handler wrote down of each order. */
 function booksOf(shop: Shop): string[] {
@@ -64,6 +69,23 @@ describe.each(Object.keys(runs))('The same handler, with the same hold, in %s', 
     await runs[name]?.(shop, orders);
     expect(booksOf(shop)).toEqual([1, 2, 3, 4].flatMap((id) => [`${id} begin 1`, `${id} end 1`]));
     if (name !== 'RedisWorkers') shop.expectSettled(2);
+  });
+
+  it.skipIf(skipped)('answers a decision that comes too late', async () => {
+    const shop = new Shop();
+    await runs[name]?.(shop, [work(1, { act: 'hang', times: 1 })], { handlerTimeoutMs: 100 });
+    await until('the handler whose time is over has decided', () => shop.late.length === 2);
+    expect(shop.late).toEqual(['expired', 'expired']);
+    const other = new Shop();
+    // So that the crew has not ended before the decision.
+    const others = [2, 3, 4, 5, 6, 7].map((id) => work(id, { act: 'sleep' }));
+    await runs[name]?.(other, [work(1, { act: 'late-return' }), ...others]);
+    await until('the handler that had returned has decided', () => other.late.length === 2);
+    expect(other.late).toEqual(['already-confirmed', 'already-confirmed']);
+    const failed = new Shop();
+    await runs[name]?.(failed, [work(1, { act: 'late-throw', times: 1 }), ...others]);
+    await until('the handler that had failed has decided', () => failed.late.length === 2);
+    expect(failed.late).toEqual(['expired', 'expired']);
   });
 
   // gate.consume() cancels an order whose handler throws, so it hands none out again.

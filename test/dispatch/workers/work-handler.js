@@ -1,7 +1,7 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { Queue, SluiceError } from 'sluice';
-import { Entry } from '../work.js';
+import { Queue } from 'sluice';
+import { Entry, lateAnswers } from '../work.js';
 
 /** @type {import('sluice').Queue<import('../work.js').Entry>} */
 let book;
@@ -59,7 +59,7 @@ const acts = {
     new Promise((_, reject) =>
       hold.signal.addEventListener('abort', () => {
         reject(hold.signal.reason);
-        setImmediate(confirmsTooLate, hold);
+        setImmediate(decidesTooLate, hold);
       }),
     ),
   'decide-and-exit': (hold) => {
@@ -70,18 +70,41 @@ const acts = {
   part: (hold) => mustBe([hold.confirm({ quantity: 1 }), hold.confirm()], ['confirmed', 'already-confirmed']),
   twice: (hold) => mustBe([hold.cancel(), hold.confirm()], ['cancelled', 'already-cancelled']),
   sleep: () => sleep(50),
+  'late-return': (hold) => decidesLater(hold),
+  'late-throw': (hold) => {
+    decidesLater(hold);
+    throw new Error('before it has decided');
+  },
 };
+
+/** @param {import('sluice').Hold} hold decided by no one until its handler has ended, and then twice */
+function decidesLater(hold) {
+  setTimeout(decidesTooLate, 20, hold);
+}
 
 /** @param {unknown[]} answers @param {string[]} expected */
 function mustBe(answers, expected) {
   if (answers.join() !== expected.join()) throw new Error(`${answers} in place of ${expected}`);
 }
 
-/** @param {import('sluice').Hold} hold of an attempt that has failed: the order may be another handler's by now */
-function confirmsTooLate(hold) {
-  try {
-    write('late', hold.confirm() === 'confirmed' ? 1 : 2, 0, 0);
-  } catch (error) {
-    write('late', error instanceof SluiceError && error.code === 'ERR_SLUICE_CONSUMER' ? 0 : 3, 0, 0);
+/**
+ * Decides an order that is out of the handler's hands, and writes both answers down.
+ *
+ * @param {import('sluice').Hold} hold
+ */
+function decidesTooLate(hold) {
+  for (const decide of [() => hold.confirm(), () => hold.cancel()]) {
+    let answer = 'another';
+    try {
+      answer = decide();
+    } catch {
+      // It is written down as another answer.
+    }
+    write(
+      'late',
+      lateAnswers.findIndex((known) => known === answer || known === 'another'),
+      0,
+      0,
+    );
   }
 }
