@@ -19,19 +19,25 @@ const passing = new Set([
   ...['LOADING', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'UNBLOCKED', 'READONLY'],
   ...['MASTERDOWN', 'NOREPLICAS', 'BUSY', 'OOM', 'MISCONF', 'NOSCRIPT'],
 ]);
+/** What a server with as many connections as it may have says, without a code of its own, before it closes this one. */
+const tooManyClients = /\bmax number of clients\b/;
 /** After these errors another connection may reach the right server. */
 const elsewhere = new Set(['UNBLOCKED', 'MOVED', 'ASK', 'READONLY']);
 
 export function faultOf(error: unknown): Fault {
   const code = codeOf(error);
   if (code === 'NOGROUP') return 'no-group';
-  return code === undefined || passing.has(code) ? 'again' : 'final';
+  return code === undefined || passing.has(code) || isTooManyClients(error) ? 'again' : 'final';
 }
 
 /** Whether the connection is of no more use, rather than the server unwilling. */
 export function isOfConnection(error: unknown): boolean {
   const code = codeOf(error);
-  return code === undefined || elsewhere.has(code);
+  return code === undefined || elsewhere.has(code) || isTooManyClients(error);
+}
+
+function isTooManyClients(error: unknown): boolean {
+  return tooManyClients.test(error instanceof Error ? error.message : String(error));
 }
 
 /**

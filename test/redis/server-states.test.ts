@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { rmSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { connect, disconnect } from './clients.js';
+import { clients, connect, disconnect } from './clients.js';
 import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
 import { endServers, Server, servers } from './servers.js';
 
@@ -36,6 +36,27 @@ describe.each(servers)('A server that cannot just now: $binary', ({ binary, miss
     channel('sluice:redis:fault').unsubscribe(note);
     expect(seen.size).toBe(2_001);
   });
+
+  it.skipIf(missing).each(clients)(
+    'because it has as many connections as it may have, is asked again until it can: %s',
+    async (client) => {
+      const server = await Server.start(binary);
+      const admin = await connect(server.port);
+      const redis = await connect(server.port, client);
+      const stream = newStream();
+      const orders = queueOf(redis, stream);
+      const workers = workersOf(redis, stream);
+      await orders.push(order(1));
+      await admin.send(['CONFIG', 'SET', 'maxclients', '2']);
+      const seen: number[] = [];
+      const run = running(workers, ({ orderId }) => seen.push(orderId));
+      await until('it was refused several times', () => workers.stats().faults > 3);
+      expect(seen).toEqual([]);
+      await admin.send(['CONFIG', 'SET', 'maxclients', '100']);
+      await until('the order is done', () => seen.length === 1);
+      await run.end();
+    },
+  );
 
   it.skipIf(missing)('because it cannot write its file, is asked again until it can', async () => {
     const server = await Server.start(binary);
