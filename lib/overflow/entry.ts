@@ -47,9 +47,16 @@ export class EntryCodec<T> {
     return entry;
   }
 
-  decode(entry: Uint8Array): Entry<T> {
-    this.#buffer.set(entry);
-    const record = this.#codec.decode(0);
+  /** Returns undefined if these are the bytes of no record: a store that a program wrote may have any. */
+  decode(entry: Uint8Array): Entry<T> | undefined {
+    let record: T;
+    try {
+      this.#buffer.set(entry);
+      record = this.#codec.decode(0);
+      this.#codec.encode(record); // checks its values
+    } catch {
+      return undefined;
+    }
     const aside = entry.slice(this.#recordBytes, this.#recordBytes + asideBytes);
     if (aside.every((byte) => byte === 0)) return { record, order: undefined };
     const process = entry.subarray(this.#recordBytes + asideBytes);

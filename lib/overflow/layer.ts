@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { optionError, SluiceError } from '../input/index.js';
 import type { Held, LayeredGate, LayeredQueue, OverflowLayer } from '../queue/index.js';
 import { Appends, type Room } from './appends.js';
-import { DrainRate } from './drain-rate.js';
+import { openChecked } from './checked-store.js';
 import { type Entry, EntryCodec, reservationIn } from './entry.js';
+import { type Lane, newLane } from './lane.js';
 import { readmit } from './readmit.js';
 import { Settling } from './settling.js';
 import type { SpillStats } from './spill.js';
@@ -37,21 +38,6 @@ export interface Settings<T> {
   readonly expectedWaitMs: number;
   readonly onRedelivered: ((record: T, deliveries: number) => unknown) | undefined;
   readonly keyOf: ((order: T) => unknown) | undefined;
-}
-
-interface Lane {
-  readonly rate: DrainRate;
-  pushes: number;
-  /** Records that are on the way to the store, or in it and not in the ring yet. */
-  behind: number;
-  /** Those of them that are durable. */
-  readable: number;
-  /** The number of the last entry that was taken from the store. */
-  taken: number;
-  /** Entries that were taken and are not in the ring yet. */
-  inHand: StoredEntry[];
-  isPumping: boolean;
-  readonly whenEmpty: Waits;
 }
 
 /**
@@ -91,16 +77,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     this.#settings = settings;
     this.#codec = new EntryCodec(queue.record);
     this.holding = queue.lanes;
-    this.#lanes = Array.from({ length: queue.lanes }, () => ({
-      rate: new DrainRate(),
-      pushes: 0,
-      behind: 0,
-      readable: 0,
-      taken: 0,
-      inHand: [],
-      isPumping: false,
-      whenEmpty: new Waits(),
-    }));
+    this.#lanes = Array.from({ length: queue.lanes }, newLane);
     this.#appends = new Appends(
       settings.store,
       this.#codec.bytes,
@@ -198,12 +175,11 @@ export class SpillLayer<T> implements OverflowLayer<T> {
       lanes: this.#queue.lanes,
     };
     try {
-      const opened = await store.open(format);
-      this.#opened(opened);
+      this.#opened(await openChecked(store, format, (error) => this.#failed(error)));
     } catch (error) {
       this.#failure = error;
       this.#appends.giveUp(error);
-      for (const { whenEmpty } of this.#lanes) whenEmpty.wake();
+      this.#wakeAll();
       throw error;
     }
   }
@@ -233,6 +209,11 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     await Promise.all(this.#pumps);
     await this.#settling.end();
     await this.#store?.close().catch((error: unknown) => this.#failed(error));
+    this.#wakeAll();
+  }
+
+  /** Makes all callers that wait until a lane, or the store, is empty look again. */
+  #wakeAll(): void {
     this.#whenEmpty.wake();
     for (const { whenEmpty } of this.#lanes) whenEmpty.wake();
   }
@@ -296,8 +277,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
 
   #ringClosed(): void {
     this.#isRingClosed = true;
-    this.#whenEmpty.wake();
-    for (const { whenEmpty } of this.#lanes) whenEmpty.wake();
+    this.#wakeAll();
   }
 
   async #take(lane: number, state: Lane): Promise<void> {
@@ -314,9 +294,10 @@ export class SpillLayer<T> implements OverflowLayer<T> {
   /** Pushes some of these entries to the ring: one order of a gate, or the first records that came through none. */
   async #pushSome(lane: number, state: Lane, entries: readonly StoredEntry[]): Promise<void> {
     const { id, deliveries, bytes } = entries[0] as StoredEntry;
-    const entry = bytes === undefined ? this.#damaged(lane, id) : this.#wanted(bytes, deliveries);
+    const entry = bytes && this.#codec.decode(bytes);
     let pushed = 1;
-    if (entry === undefined) this.#settling.remove(lane, [id]);
+    if (entry === undefined || bytes === undefined) this.#damaged(lane, id);
+    else if (!this.#isWanted(bytes, deliveries)) this.#settling.remove(lane, [id]);
     else if (entry.order === undefined) pushed = await this.#pushRecords(lane, entry.record, entries);
     else await this.#pushOrder(lane, entries[0] as StoredEntry, entry);
     const { id: last } = entries[pushed - 1] as StoredEntry;
@@ -333,9 +314,9 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     while (records.length < most) {
       const { deliveries, bytes } = entries[records.length] as StoredEntry;
       if (bytes === undefined || deliveries > 1) break;
-      const { record, order } = this.#codec.decode(bytes);
-      if (order !== undefined) break;
-      records.push(record);
+      const entry = this.#codec.decode(bytes);
+      if (entry === undefined || entry.order !== undefined) break;
+      records.push(entry.record);
     }
     const after = this.#queue.claimed(lane);
     const permit = await this.#queue.reserve(records.length, lane, this.#ending.signal);
@@ -385,17 +366,18 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     permit[Symbol.dispose]();
   }
 
-  /** Decodes an entry; returns undefined if the program wants it no more. */
-  #wanted(bytes: Uint8Array, deliveries: number): Entry<T> | undefined {
-    const entry = this.#codec.decode(bytes);
-    if (deliveries === 1) return entry;
+  /** Whether the program still wants an entry. It is shown a record of its own, which it may change. */
+  #isWanted(bytes: Uint8Array, deliveries: number): boolean {
+    if (deliveries === 1) return true;
     this.#counts.redelivered++;
-    return this.#settings.onRedelivered?.(entry.record, deliveries) === false ? undefined : entry;
+    const { record } = this.#codec.decode(bytes) as Entry<T>;
+    return this.#settings.onRedelivered?.(record, deliveries) !== false;
   }
 
-  #damaged(lane: number, id: number): undefined {
+  #damaged(lane: number, id: number): void {
     this.#counts.damaged++;
     damages.publish({ store: this.#settings.store.name, lane, id });
+    this.#settling.remove(lane, [id]);
   }
 
   #removed(count: number): void {

@@ -16,7 +16,8 @@ export interface SpillOptions<T> {
    * Called with each record that an earlier process has taken from the store and not finished with, before it goes to
    * the ring again. It may have been handled in part, or in full. `deliveries`: how often it was taken, this time
    * included. If the function returns false, the record is not consumed again, and is removed from the store: the
-   * function has kept it elsewhere, for example with dead letters. It must not throw.
+   * function has kept it elsewhere, for example with dead letters. It must not throw. The record is a copy: changes to
+   * it have no effect.
    */
   readonly onRedelivered?: (record: T, deliveries: number) => unknown;
   /**
