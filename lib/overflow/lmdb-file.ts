@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { storeError } from './errors.js';
 import { leaveFile, takeFile } from './file-owner.js';
 import { checksumOf, endOf, idOf, keyOf, type PackedEntries } from './packed.js';
+import { checkPlain } from './plain-file.js';
 import type { StoreContent, StoreFormat } from './store.js';
 import { type StoreFile, type TakenEntries, takenOf } from './store-file.js';
 
@@ -54,6 +55,7 @@ export class LmdbFile implements StoreFile {
     if (!existsSync(dirname(path))) {
       throw storeError('ERR_SLUICE_STORE_FAILED', path, 'its directory does not exist');
     }
+    checkPlain(path, '-lock');
     const damage = completed(path);
     const { open } = await load(path);
     let db: Environment;

@@ -1,5 +1,6 @@
 import { storeError } from './errors.js';
 import { checksumOf, endOf, idOf, keyOf, type PackedEntries } from './packed.js';
+import { checkPlain } from './plain-file.js';
 import {
   type Database,
   type DatabaseType,
@@ -48,6 +49,7 @@ export class SqliteFile implements StoreFile {
 
   /** Opens the file, and makes it if there is none. See `Store.open` for the errors. */
   static async open(path: string, format: StoreFormat): Promise<SqliteFile> {
+    checkPlain(path, '-wal');
     const engine = loadSqlite();
     if (engine !== undefined) return new SqliteFile(engine, path, format);
     throw storeError('ERR_SLUICE_STORE_FAILED', path, `needs Node.js ${sqliteSince}, which has node:sqlite`);
@@ -161,7 +163,7 @@ function opened(
   path: string,
   shape: StoreFormat,
 ): { db: Database; damage: string | undefined } {
-  finishSalvage(path);
+  finishSalvage(engine, path);
   const db = connect(engine, path);
   try {
     const log = damageOfLog(`${path}-wal`);

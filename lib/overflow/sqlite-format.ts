@@ -14,8 +14,8 @@ const tables = `
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${layoutVersion};`;
 
-/** Opens the file and locks it. */
-export function connect(engine: DatabaseType, path: string): Database {
+/** Opens the file and locks it. `store`: the path of the store, for errors. */
+export function connect(engine: DatabaseType, path: string, store: string = path): Database {
   let db: Database | undefined;
   try {
     db = new engine(path);
@@ -27,7 +27,7 @@ export function connect(engine: DatabaseType, path: string): Database {
     return db;
   } catch (error) {
     db?.close();
-    throw failure(path, error);
+    throw failure(store, error);
   }
 }
 

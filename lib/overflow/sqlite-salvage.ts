@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { Database, DatabaseType } from './sqlite-engine.js';
-import { connect, factIn, format, isDamage } from './sqlite-format.js';
+import { connect, damageOf, factIn, format, isDamage } from './sqlite-format.js';
 import type { StoreFormat } from './store.js';
 
 /** How many rows are copied in one transaction. */
@@ -9,6 +9,10 @@ const step = 1_024;
 /**
  * Copies what can still be read of a damaged file into a new file, and puts that in its place. The damaged file stays
  * beside it, as `<path>.damaged-<time>`. Closes `damaged`. Returns the new file, open and locked.
+ *
+ * One process at a time does so: before the new file has its place, the old one must be closed, and another process
+ * could open it then, and would put a copy of its own in the place of the new file. So the file is looked at once more
+ * when no other process does so.
  *
  * Rows are read one by one in the order of their keys. Where SQLite finds damage, the search for the next readable row
  * goes on at keys that are further and further away, then back to the first one that can be read.
@@ -20,20 +24,26 @@ export function salvage(
   shape: StoreFormat,
   greatestKey: number,
 ): Database {
-  const fresh = `${path}.salvage`;
-  for (const file of [fresh, `${fresh}-wal`, `${fresh}-shm`]) rmSync(file, { force: true });
-  const copy = connect(engine, fresh);
-  try {
-    format(copy, shape);
-    copyRows(damaged, copy, greatestKey);
-    copyFacts(damaged, copy);
-  } finally {
-    copy.close();
-    closeQuietly(damaged);
-  }
-  renameSync(fresh, complete(path));
-  finishSalvage(path);
-  return connect(engine, path);
+  closeQuietly(damaged);
+  return alone(engine, path, () => {
+    putInPlace(path);
+    const found = connect(engine, path);
+    if (damageOf(found) === undefined) return found; // another process has mended it meanwhile
+    const fresh = `${path}.salvage`;
+    for (const file of [fresh, `${fresh}-wal`, `${fresh}-shm`]) rmSync(file, { force: true });
+    const copy = connect(engine, fresh);
+    try {
+      format(copy, shape);
+      copyRows(found, copy, greatestKey);
+      copyFacts(found, copy);
+    } finally {
+      copy.close();
+      closeQuietly(found);
+    }
+    renameSync(fresh, complete(path));
+    putInPlace(path);
+    return connect(engine, path);
+  });
 }
 
 /** A copy of this name is complete. */
@@ -41,15 +51,31 @@ function complete(path: string): string {
   return `${path}.salvaged`;
 }
 
-/**
- * Puts a complete copy in the place of the damaged file. A process that is killed meanwhile leaves this to the next one
- * that opens the file.
- */
-export function finishSalvage(path: string): void {
+/** Puts a complete copy in its place, which a process that was killed has left. */
+export function finishSalvage(engine: DatabaseType, path: string): void {
+  if (existsSync(complete(path))) alone(engine, path, () => putInPlace(path));
+}
+
+function putInPlace(path: string): void {
   if (!existsSync(complete(path))) return;
   if (existsSync(path)) renameSync(path, `${path}.damaged-${Date.now()}`);
   rmSync(`${path}-wal`, { force: true }); // what it has is in the copy
   renameSync(complete(path), path);
+}
+
+/**
+ * Calls `mend` while no other process does so to this file. The lock is one of SQLite's on a file beside it, which the
+ * kernel takes back when the process ends. That file stays: whoever removed it might remove the lock of another one.
+ *
+ * @throws SluiceError `ERR_SLUICE_STORE_LOCKED` if another process does.
+ */
+function alone<T>(engine: DatabaseType, path: string, mend: () => T): T {
+  const lock = connect(engine, `${path}.salvaging`, path);
+  try {
+    return mend();
+  } finally {
+    lock.close();
+  }
 }
 
 function copyRows(from: Database, to: Database, greatestKey: number): void {

@@ -104,7 +104,8 @@ class Thread {
       return;
     }
     const { code, message, cause } = answer;
-    const known = (code ?? 'ERR_SLUICE_STORE_FAILED') as SluiceErrorCode;
+    // An error of the system has a code of its own.
+    const known = code?.startsWith('ERR_SLUICE_') ? (code as SluiceErrorCode) : 'ERR_SLUICE_STORE_FAILED';
     call?.reject(new SluiceError(known, message, cause === undefined ? undefined : { cause }));
   }
 

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -287,6 +289,22 @@ export function conforms(kind: Kind): void {
         // Not even root can make a file there.
         expect(await read('/sys')).toMatchObject({ code: 'ERR_SLUICE_STORE_FAILED', isTyped: true });
         expect(await read(join(temporary(), 'none'))).toMatchObject({ code: 'ERR_SLUICE_STORE_FAILED' });
+      });
+
+    if (kind.hasFiles)
+      it.each<[string, (path: string) => void]>([
+        ['a directory', (path) => mkdirSync(path)],
+        ['a FIFO', (path) => execFileSync('mkfifo', [path])],
+        ['a device', (path) => symlinkSync('/dev/null', path)],
+        ['a link to itself', (path) => symlinkSync(path, path)],
+        ['a FIFO beside it', (path) => execFileSync('mkfifo', [`${path}-wal`, `${path}-lock`])],
+      ])('refuses a path that is not that of a file: %s', async (_, make) => {
+        const place = temporary();
+        make(join(place, 'store.db'));
+        expect(await read(place)).toMatchObject({
+          code: 'ERR_SLUICE_STORE_FAILED',
+          message: expect.stringContaining('path must be that of a file'),
+        });
       });
 
     if (kind.hasFiles)

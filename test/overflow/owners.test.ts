@@ -28,4 +28,16 @@ describe('The file of a store', { timeout: 120_000 }, () => {
     }
     expect(kills).toBeGreaterThan(2);
   });
+
+  const sqlite = storeFiles.find(({ name }) => name === 'sqliteStore')?.node;
+  if (sqlite !== undefined) {
+    it.each([
+      ['before it is alone', 1, ['appended', true, true, true]],
+      ['while it puts the copy in its place', 2, ['ERR_SLUICE_STORE_LOCKED', true, false, true]],
+    ])('is saved by one process at a time, if another one opens it %s: sqliteStore', async (_, n, said) => {
+      const program = new URL('./programs/salvaging.js', import.meta.url);
+      const ended = await run(program, [`${temporary()}/store.db`, String(n)], { node: sqlite });
+      expectEnded(ended, 0, JSON.stringify(said));
+    });
+  }
 });
