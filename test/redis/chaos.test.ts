@@ -33,6 +33,7 @@ const runs = [
   { binary: 'redis-server', client: 'redis' },
   { binary: 'redis-server', client: 'ioredis' },
   { binary: 'valkey-server', client: 'redis' },
+  { binary: 'valkey-server', client: 'ioredis' },
 ] as const;
 
 describe.each(runs)('$binary with the client $client', ({ binary, client }) => {

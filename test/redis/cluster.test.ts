@@ -34,17 +34,17 @@ afterEach(() => {
   for (const close of opened.splice(0)) close();
 });
 
-const cluster: Record<string, () => Promise<RedisPort>> = {
-  async redis() {
+const cluster: Record<string, (protocol: 2 | 3) => Promise<RedisPort>> = {
+  async redis(RESP) {
     const rootNodes = [{ url: `redis://127.0.0.1:${masters[0]?.port}` }];
-    const client = createCluster({ rootNodes, defaults: { disableOfflineQueue: true } });
+    const client = createCluster({ rootNodes, defaults: { disableOfflineQueue: true }, RESP });
     client.on('error', () => {});
     await client.connect();
     opened.push(() => client.destroy());
     return nodeRedis(client);
   },
-  async ioredis() {
-    const redisOptions = { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
+  async ioredis(protocol) {
+    const redisOptions = { protocol, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 };
     const options = { enableOfflineQueue: false, redisOptions };
     const client = new Cluster([{ host: '127.0.0.1', port: masters[0]?.port }], options);
     client.on('error', () => {});
@@ -90,9 +90,12 @@ describe.each(servers)('In a cluster of three masters of $binary', ({ binary, mi
     await endServers();
   });
 
-  describe.each(Object.keys(cluster))('with %s', (name) => {
+  const both = Object.keys(cluster).flatMap((name) =>
+    ([2, 3] as const).map((protocol) => ({ name, protocol })),
+  );
+  describe.each(both)('with $name and RESP $protocol', ({ name, protocol }) => {
     it.skipIf(missing)('queues and workers of several streams find their masters', async () => {
-      const redis = (await cluster[name]?.()) as RedisPort;
+      const redis = (await cluster[name]?.(protocol)) as RedisPort;
       const seen: string[] = [];
       const runs = [];
       for (let i = 0; i < 6; i++) {
@@ -102,12 +105,15 @@ describe.each(servers)('In a cluster of three masters of $binary', ({ binary, mi
         await queueOf(redis, stream).pushMany([order(1), order(2)]);
       }
       for (const { workers } of runs) await untilDone(workers);
+      const spoken = (await Promise.all(admins.map((admin) => admin.send(['CLIENT', 'LIST'])))).join('');
+      const reading = [...spoken.matchAll(/cmd=xreadgroup .*resp=(\d)/g)].map(([, resp]) => Number(resp));
+      expect(new Set(reading)).toEqual(new Set([protocol]));
       await Promise.all(runs.map(({ run }) => run.end()));
       expect(seen.sort()).toEqual(Array.from({ length: 6 }, (_, i) => [`${i} 1`, `${i} 2`]).flat());
     });
 
     it.skipIf(missing)('a store has all its lanes on one master', async () => {
-      const redis = (await cluster[name]?.()) as RedisPort;
+      const redis = (await cluster[name]?.(protocol)) as RedisPort;
       for (let i = 0; i < 6; i++) {
         const format = { schema: 1n, entryBytes: 4, lanes: 3 };
         const store = await redisStore({ redis, stream: newStream() }).open(format);
@@ -123,7 +129,7 @@ describe.each(servers)('In a cluster of three masters of $binary', ({ binary, mi
     it.skipIf(missing)(
       'no order is lost or stored twice while a slot moves under pushes and workers',
       async () => {
-        const redis = (await cluster[name]?.()) as RedisPort;
+        const redis = (await cluster[name]?.(protocol)) as RedisPort;
         const stream = newStream();
         const orders = queueOf(redis, stream);
         const workers = workersOf(redis, stream);

@@ -238,6 +238,57 @@ describe('Workers', () => {
     expect(seen.lastIndexOf(0)).toBeLessThan(600); // not when all others are done
   });
 
+  it.skipIf(noRedis)('keep the next free place for an order that is due again', async () => {
+    const redis = await connect(server.port);
+    const stream = newStream();
+    await queueOf(redis, stream).pushMany(Array.from({ length: 8 }, (_, i) => order(i)));
+    const workers = workersOf(redis, stream, { patrolMs: 100 });
+    const seen: number[] = [];
+    const run = running(workers, async ({ orderId }, { deliveries }) => {
+      seen.push(orderId);
+      await sleep(250); // so long that patrols meet a handler at work, and none of the moments between two
+      if (orderId === 0 && deliveries === 1) throw new Error('fails once');
+    });
+    await untilDone(workers);
+    await run.end();
+    expect(seen).toHaveLength(9);
+    expect(seen.lastIndexOf(0)).toBeLessThan(5);
+  });
+
+  it.skipIf(noRedis)('settle what a consumer has decided before it leaves the pool', async () => {
+    const direct = await connect(server.port);
+    const stream = newStream();
+    const redis = tampered(direct, {
+      async send(args, send) {
+        if (args.some((arg) => String(arg).includes('the pool is smaller'))) await sleep(300);
+        return await send();
+      },
+    });
+    const workers = workersOf(redis, stream, {
+      ...{ pool: { min: 1, max: 2 }, patrolMs: 10, backoff: { baseMs: 60_000, maxMs: 60_000 } },
+    });
+    const begun: number[] = [];
+    const free = new Map<number, () => void>();
+    const run = running(workers, async ({ orderId }, hold) => {
+      begun.push(orderId);
+      if (orderId > 2) return;
+      await new Promise<void>((resolve, reject) => {
+        free.set(orderId, resolve);
+        hold.signal.addEventListener('abort', () => reject(new Error('the pool is smaller')));
+      });
+    });
+    await queueOf(direct, stream).pushMany([1, 2, 3, 4].map((id) => order(id)));
+    await until('two handlers run', () => free.size === 2);
+    const pending = (await direct.send(['XPENDING', stream, 'cashiers', '-', '+', '9'])) as string[][];
+    const ofFirst = pending.findIndex(([, consumer]) => consumer?.endsWith('.1'));
+    free.get(ofFirst + 1)?.(); // the other one is in the consumer that leaves
+    await until('the pool is smaller', () => workers.stats().shrunk === 1 && workers.stats().consumers === 1);
+    expect(await workers.backlog()).toMatchObject({ entries: 1, pending: 1, waiting: 1 });
+    expect(workers.stats()).toMatchObject({ failed: 1, claimed: 0, handled: 3 });
+    await run.end();
+    expect(begun.sort()).toEqual([1, 2, 3, 4]);
+  });
+
   it.skipIf(noRedis)('give back the name of a consumer only while they have it', async () => {
     const redis = await connect(server.port);
     const key = `${newStream()}:lease:cashiers:till`;

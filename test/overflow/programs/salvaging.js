@@ -1,5 +1,5 @@
-// salvaging.js <path> <n>: makes a store in a SQLite file, damages its structure, and opens it. When this process closes
-// the damaged file for the n-th time, another process opens the store, appends an entry, and ends.
+// salvaging.js <path> <n>: makes a store in a SQLite file, damages its structure, and opens it. When this process
+// closes the damaged file for the n-th time, another process opens the store, appends an entry, and ends.
 // salvaging.js <path>: is that process.
 //
 // Prints what the other process printed, how many entries are there in the end, and whether that of the other is.
