@@ -60,6 +60,13 @@ const safe: readonly (readonly [setting: string, isSafe: (value: string) => bool
   ],
 ];
 
+/** What is said of a server that has replicas, and does not wait for any. */
+const ofReplicas = {
+  setting: 'min-replicas-to-write',
+  value: '0',
+  why: 'a failover loses the orders that no replica has yet; set 1, and min-replicas-max-lag 1, or push again what was pushed shortly before a failover',
+} as const;
+
 /** Reads the stream page by page, and compares its entries with what is remembered of their ids. */
 export async function auditStream(
   port: RedisPort,
@@ -124,7 +131,19 @@ async function warningsOf(port: RedisPort): Promise<ServerWarning[]> {
     const value = await settingOf(port, setting);
     if (value === undefined || !isSafe(value)) warnings.push({ setting, value: value ?? 'unknown', why });
   }
+  const asked = await settingOf(port, ofReplicas.setting);
+  if (asked === ofReplicas.value && (await hasReplicas(port))) warnings.push(ofReplicas);
   return warnings;
+}
+
+/** Whether replicas follow the server; false if the server does not let this user see it. */
+async function hasReplicas(port: RedisPort): Promise<boolean> {
+  try {
+    const connected = /connected_slaves:(\d+)/.exec(text(await port.send(['INFO', 'replication'])));
+    return Number(connected?.[1] ?? 0) > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the value of a setting; undefined if the server does not let this user see it. */
