@@ -5,6 +5,12 @@
 
 #if defined(__linux__)
 #include <ctime>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+
+#include "platform/tick_clock.h"
+#endif
 #else
 #include <chrono>
 #include <thread>
@@ -20,8 +26,35 @@ static std::uint64_t read(clockid_t clock) noexcept {
   clock_gettime(clock, &time);
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
-std::uint64_t monotonic_ns() noexcept { return read(CLOCK_MONOTONIC); }
 std::uint64_t wall_ns() noexcept { return read(CLOCK_REALTIME); }
+
+#if defined(__x86_64__)
+
+namespace {
+
+struct Processor {
+  static std::uint64_t ticks() noexcept { return __rdtsc(); }
+  static std::uint64_t ns() noexcept { return read(CLOCK_MONOTONIC); }
+};
+
+// Whether the counter runs at one rate, whatever the processor's frequency and state of sleep ("invariant TSC").
+bool ticks_evenly() noexcept {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d >> 8 & 1) != 0;
+}
+
+const bool has_ticks = ticks_evenly();
+thread_local constinit TickClock<Processor> tick_clock;
+
+}  // namespace
+
+std::uint64_t monotonic_ns() noexcept { return has_ticks ? tick_clock.now() : Processor::ns(); }
+
+#else
+
+std::uint64_t monotonic_ns() noexcept { return read(CLOCK_MONOTONIC); }
+
+#endif
 
 void rest() noexcept {
   const timespec time{0, 50'000};

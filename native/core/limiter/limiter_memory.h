@@ -31,6 +31,10 @@ struct LimiterControl {
   DepthGate left_behind;
   alignas(kCacheLine)
       SpinLock<> returns_slot;  // held by a thread that uses the shared slot ThreadSlots::kReturns
+
+  // Returns the limiter's time when a thread's clock shows `now`. The thread's clock may be behind that of the thread
+  // that created the limiter, by an instant, and so show a time before the epoch.
+  std::uint64_t time_at(std::uint64_t now) const noexcept { return now > epoch_ns ? now - epoch_ns : 0; }
 };
 
 // The state of one key; the memory of its windows follows it. A limiter with keys charges nothing to the shared state,

@@ -272,7 +272,7 @@ class LimiterWaiters : public LimiterWaiting {
     while (!line.chain.empty() && !asking.woken.full()) {
       Waiter& front = *list_.front(line.chain);
       const Tiers::Taken taken =
-          tiers.take(front.cost, time, asking.queue_depth, limiter_.since_epoch(asking.clock));
+          tiers.take(front.cost, time, asking.queue_depth, limiter_.read_time(asking.clock));
       if (taken.refused_by != Tier::kNone) {
         if (enforces()) break;
         tiers.force_depth(front.cost);
