@@ -1,7 +1,7 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
 /** The hash of the text below. The addon contains a hash, too: see addon.ts. */
-export const contractHash = 'c11c886d81c5735f';
+export const contractHash = '101aacecee2a107b';
 
 /** Answers of native functions in place of a count. */
 export const answers = {
@@ -232,7 +232,7 @@ export const fieldTypes = {
   utf8: 6,
 } as const;
 
-/** Answers of admit() that are not reserve results. The answer for an order that is newly admitted is 0. */
+/** Answers of admit() that are neither `admitted` nor reserve results. */
 export const outcomes = {
   duplicate: 1,
   'queue-full': 33,
@@ -247,6 +247,9 @@ export const outcomes = {
   'bad-user': 42,
   'bad-id': 43,
 } as const;
+
+/** The answer of admit() for an order that is newly admitted. */
+export const admitted = 0;
 
 /** The answer of admit() if the limiter refused: this plus the answer of the limiter. */
 export const limited = 64;
@@ -274,6 +277,7 @@ export const batchStaging = {
 
 /** Offsets in the buffer of a limiter, in bytes. */
 export const limiterStaging = {
+  answer: 56,
   retryAfterMs: 0,
   remaining: 8,
   tier: 16,
@@ -281,13 +285,13 @@ export const limiterStaging = {
   tightest: 32,
   nowMs: 40,
   leftMs: 48,
-  rooms: 56,
+  rooms: 64,
   roomBytes: 16,
-  slot: 152,
-  serial: 160,
-  charged: 168,
-  figures: 200,
-  bytes: 392,
+  slot: 160,
+  serial: 168,
+  charged: 176,
+  figures: 208,
+  bytes: 400,
 } as const;
 
 /** Offsets in the buffer of a stock ledger, in bytes. */
@@ -315,14 +319,15 @@ export const gateStaging = {
   retryAfterMs: 8,
   line: 16,
   renewInMs: 24,
-  aside: 32,
+  answer: 32,
+  aside: 40,
   asideBytes: 32,
-  taken: 64,
+  taken: 72,
   takenEntry: 8,
   takenDeliveries: 12,
   takenBytes: 16,
-  figures: 1088,
-  bytes: 1280,
+  figures: 1096,
+  bytes: 1288,
 } as const;
 
 /** Figures of Queue.stats(). */
@@ -491,6 +496,7 @@ export const queueFunctions = [
 /** Functions of a limiter. */
 export const limiterFunctions = [
   'allow',
+  'allowOne',
   'tryAcquire',
   'peek',
   'rooms',

@@ -3,11 +3,11 @@ import type { NativeHandle } from './handle.js';
 import type { NativeKey } from './limiter.js';
 
 interface GateCalls {
-  /** Returns undefined if the order was admitted. */
-  admit(): number | undefined;
-  admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
+  /** Writes its answer to the staging buffer, as `admitWith` and `admitAside` do. */
+  admit(): void;
+  admitWith(holdNs: number, lines: number, key?: NativeKey): void;
   /** As admitWith(), but writes an order that was admitted to the staging buffer in place of pushing it. */
-  admitAside(holdNs: number, lines: number, key?: NativeKey): number | undefined;
+  admitAside(holdNs: number, lines: number, key?: NativeKey): void;
   /** Pushes the staged record as that of the order in the staging buffer. Returns 1; 0 if the queue is full. */
   pushAside(): number;
   /** Gives back what the order in the staging buffer holds. */

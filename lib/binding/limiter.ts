@@ -19,7 +19,10 @@ interface LimiterProperties {
 }
 
 interface LimiterCalls {
-  allow(cost: number, key?: NativeKey): number;
+  /** Writes its answer to the staging buffer, as `allowOne` does. */
+  allow(cost: number, key?: NativeKey): void;
+  /** For a limiter without keys. */
+  allowOne(): void;
   tryAcquire(cost: number, key?: NativeKey): number;
   peek(cost: number, key?: NativeKey): number;
   rooms(unused: number, key?: NativeKey): number;

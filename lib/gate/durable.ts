@@ -1,4 +1,5 @@
 import {
+  admitted,
   arrays,
   checkedAnswer,
   copied,
@@ -25,7 +26,9 @@ export interface DurableGate<T> {
   stage(order: T): void;
   /** Admits an order to the ring, as `Gate.admit`. */
   admit(order: T, key: NativeKey | undefined, holdNs: number): Admission;
-  /** The admission for an answer of native code that is not undefined. */
+  /** Admits an order as `admit`, but pushes it nowhere: returns the answer of native `admitAside`. */
+  admitAside(order: T, key: NativeKey | undefined, holdNs: number): number;
+  /** The admission for an answer other than `admitted`. */
   otherwise(answer: number): Admission;
 }
 
@@ -64,11 +67,9 @@ export class DurableAdmission<T> implements LayeredGate<T> {
     }
     await this.#layer.ready();
     if (this.#layer.isFull && !this.#gate.knows(order)) return { outcome: 'queue-full' };
-    this.#gate.stage(order);
-    const { native } = this.#gate;
-    const answer = key === undefined ? native.admitAside(holdNs, 0) : native.admitAside(holdNs, 0, key);
+    const answer = this.#gate.admitAside(order, key, holdNs);
     const reservation = this.#reservations[words.reservation] as bigint;
-    if (answer !== undefined && answer !== outcomes.requeued) {
+    if (answer !== admitted && answer !== outcomes.requeued) {
       const admission = this.#gate.otherwise(answer);
       if (admission.outcome === 'admitted') await this.#storing.get(reservation);
       return admission;

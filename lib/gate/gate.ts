@@ -1,5 +1,6 @@
 import {
   Attachment,
+  admitted,
   arrays,
   checkedAnswer,
   checkedHandle,
@@ -53,7 +54,7 @@ import {
   type GateOptions,
 } from './options.js';
 import { OrderLoop } from './order-loop.js';
-import { whatOrPart, words } from './staging.js';
+import { halves, whatOrPart, words } from './staging.js';
 import { type GateStats, statsOf } from './stats.js';
 
 /** Names a gate to other threads, and with it its queue, limiter and stock. Survives structured clone. */
@@ -99,7 +100,7 @@ export class Gate<T> implements Disposable {
   readonly #fields: NativeFields;
   readonly #numbers: Float64Array;
   readonly #bigints: BigUint64Array;
-  readonly #halves: Uint32Array;
+  readonly #halves: Int32Array;
   readonly #loop: OrderLoop<T>;
   /** The layer behind the queue's ring, in the thread that created the queue with one; undefined elsewhere. */
   readonly #layer: QueueInside<T>['layer'];
@@ -119,7 +120,7 @@ export class Gate<T> implements Disposable {
     this.#fields = bare(fields); // an inherited property is no field
     this.#numbers = new arrays.Float64Array(staging);
     this.#bigints = new arrays.BigUint64Array(staging);
-    this.#halves = new arrays.Uint32Array(staging);
+    this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
     this.#attachment = new Attachment('gate', this, this.#native);
     this.#admit = this.#native.admit;
@@ -249,8 +250,8 @@ export class Gate<T> implements Disposable {
     if (options !== undefined) return this.#admitWith(order, options);
     if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
     this.#stage(order);
-    const answer = this.#admit();
-    return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
+    this.#admit();
+    return this.#answered(undefined);
   }
 
   /**
@@ -382,10 +383,9 @@ export class Gate<T> implements Disposable {
     // After the record: its getters may have admitted another order, which staged its own lines.
     if (cart !== undefined && this.#ledger !== undefined) stageLines(this.#ledger, cart);
     const count = cart?.length ?? 0;
-    const answer = keyed
-      ? this.#native.admitWith(holdNs, count, key as Key)
-      : this.#native.admitWith(holdNs, count);
-    return answer === undefined ? this.#admitted() : this.#otherwise(answer, cart);
+    if (keyed) this.#native.admitWith(holdNs, count, key as Key);
+    else this.#native.admitWith(holdNs, count);
+    return this.#answered(cart);
   }
 
   #durableOver(layer: OverflowLayer<T>, staging: ArrayBuffer): DurableAdmission<T> {
@@ -404,9 +404,15 @@ export class Gate<T> implements Disposable {
         stage: this.#stage,
         admit: (order, key, holdNs) => {
           this.#stage(order);
-          const answer =
-            key === undefined ? this.#native.admitWith(holdNs, 0) : this.#native.admitWith(holdNs, 0, key);
-          return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
+          if (key === undefined) this.#native.admitWith(holdNs, 0);
+          else this.#native.admitWith(holdNs, 0, key);
+          return this.#answered(undefined);
+        },
+        admitAside: (order, key, holdNs) => {
+          this.#stage(order);
+          if (key === undefined) this.#native.admitAside(holdNs, 0);
+          else this.#native.admitAside(holdNs, 0, key);
+          return this.#halves[halves.answer] as number;
         },
         otherwise: (answer) => this.#otherwise(answer, undefined),
       },
@@ -419,13 +425,16 @@ export class Gate<T> implements Disposable {
     throw optionError('Gate.admit: lines', 'undefined (the gate has no stock)', lines, true);
   }
 
-  #admitted(): Admission {
-    return new Admitted(this.#bigints[words.reservation] as bigint, false, 'held');
+  /** Returns the admission for the answer that native code has just put into the staging buffer. */
+  #answered(cart: readonly CartLine[] | undefined): Admission {
+    const answer = this.#halves[halves.answer] as number;
+    if (answer === admitted) return new Admitted(this.#bigints[words.reservation] as bigint, false, 'held');
+    return this.#otherwise(answer, cart);
   }
 
   /**
-   * Returns the admission for an answer of native `admit` that is not undefined: one of `outcomes` or `reserveResults`,
-   * or `limited` plus the limiter's refusal. Throws if the answer reports an error, or a field with a bad value.
+   * Returns the admission for an answer other than `admitted`: one of `outcomes` or `reserveResults`, or `limited` plus
+   * the limiter's refusal. Throws if the answer reports an error, or a field with a bad value.
    */
   #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
     if (answer > limited) return limitedBy(answer, this.#numbers[words.retryAfterMs] as number);

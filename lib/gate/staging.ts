@@ -15,9 +15,11 @@ export const words: Readonly<
   each: gateStaging.takenBytes / 8,
 };
 /**
- * In words of 32 bits: `taken` and `each`, as above, and the offsets of `entry` and `deliveries` within an order taken.
+ * In words of 32 bits: `answer`; `taken` and `each`, as above, and the offsets of `entry` and `deliveries` within an
+ * order taken.
  */
-export const halves: Readonly<Record<'taken' | 'each' | 'entry' | 'deliveries', number>> = {
+export const halves: Readonly<Record<'answer' | 'taken' | 'each' | 'entry' | 'deliveries', number>> = {
+  answer: gateStaging.answer / 4,
   taken: gateStaging.taken / 4,
   each: gateStaging.takenBytes / 4,
   entry: gateStaging.takenEntry / 4,

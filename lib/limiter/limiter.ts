@@ -49,6 +49,7 @@ export type LimiterHandle = Handle<'limiter'>;
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
 /** Offsets in the staging buffer, in words of 64 bits. */
+const answerHalf = limiterStaging.answer / 4; // in words of 32 bits
 const retryAfterWord = limiterStaging.retryAfterMs / 8;
 const remainingWord = limiterStaging.remaining / 8;
 const patienceWord = limiterStaging.patienceMs / 8;
@@ -85,6 +86,8 @@ export class Limiter implements Disposable {
   });
 
   readonly #native: NativeLimiter;
+  /** The native function `allowOne`, in a field of its own, where V8 finds it faster. */
+  readonly #allowOne: NativeLimiter['allowOne'];
   readonly #attachment: Attachment<'limiter'>;
   readonly #keyed: boolean;
   readonly #words: Float64Array;
@@ -101,6 +104,7 @@ export class Limiter implements Disposable {
     this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
     this.#attachment = new Attachment('limiter', this, this.#native);
+    this.#allowOne = this.#native.allowOne;
     this.#keyed = this.#native.keyed;
     this.#furtherWindows = Math.max(0, this.#native.windows.length - 1);
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
@@ -181,7 +185,10 @@ export class Limiter implements Disposable {
    */
   allow(key?: Key, cost = 1): boolean {
     checkCharge('allow', this.#keyed, key, cost, 'cost');
-    const answer = this.#keyed ? this.#native.allow(cost, key) : this.#native.allow(cost);
+    if (this.#keyed) this.#native.allow(cost, key);
+    else if (cost === 1) this.#allowOne();
+    else this.#native.allow(cost);
+    const answer = this.#halves[answerHalf] as number;
     return answer === 1 || checkedAnswer(what, answer) === 1;
   }
 

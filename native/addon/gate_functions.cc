@@ -11,19 +11,18 @@ namespace sluice {
 
 namespace {
 
-// Returns undefined to JavaScript if the order was admitted.
-napi_value answered(napi_env env, std::int32_t answer) {
-  if (answer == static_cast<std::int32_t>(Outcome::kAdmitted)) [[likely]]
-    return nullptr;
-  return number(env, answer);
+// Puts the answer of an admission into the staging buffer. To make a JavaScript number of it would take longer than to
+// refuse an order.
+napi_value answered(const GateAttachment& self, std::int32_t answer) {
+  self.words().put(GateStaging::kAnswer, answer);
+  return nullptr;
 }
 
 // admit()
 template <bool kOver>
-napi_value admit(napi_env env, napi_callback_info info) {
+SLUICE_FLATTEN napi_value admit(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
-  if (!self.usable()) return number(env, kDisposed);
-  return answered(env, self.calls().admit<kOver>());
+  return answered(self, self.usable() ? self.calls().admit<kOver>() : kDisposed);
 }
 
 // Reads (holdNs, lines, key?) and passes them to admit(calls, hold_ns, lines, key, stock).
@@ -31,7 +30,7 @@ template <class Admit>
 napi_value admit_given(napi_env env, napi_callback_info info, Admit&& admit) {
   napi_value values[3];
   auto& self = attachment<GateAttachment>(env, info, values);
-  if (!self.usable()) return number(env, kDisposed);
+  if (!self.usable()) return answered(self, kDisposed);
   double hold_ns = 0;
   std::uint32_t lines = 0;
   napi_get_value_double(env, values[0], &hold_ns);
@@ -39,12 +38,12 @@ napi_value admit_given(napi_env env, napi_callback_info info, Admit&& admit) {
   const GateParts& parts = self.parts();
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
   StockCalls* stock = parts.stock != nullptr ? &parts.stock->calls() : nullptr;
-  return answered(env, admit(self.calls(), hold_ns, lines, key, stock));
+  return answered(self, admit(self.calls(), hold_ns, lines, key, stock));
 }
 
 // admitWith(holdNs, lines, key?)
 template <bool kOver>
-napi_value admit_with(napi_env env, napi_callback_info info) {
+SLUICE_FLATTEN napi_value admit_with(napi_env env, napi_callback_info info) {
   return admit_given(env, info,
                      [](const GateCalls& calls, auto... given) { return calls.admit_with<kOver>(given...); });
 }

@@ -30,6 +30,29 @@ napi_value call(napi_env env, napi_callback_info info) {
   return number(env, (self.calls().*Method)(first, key));
 }
 
+// Puts the answer of allow() into the staging buffer. To make a JavaScript number of it would take longer than to
+// refuse a request.
+napi_value answered(const LimiterAttachment& self, std::int32_t answer) {
+  self.words().put(LimiterStaging::kAnswer, answer);
+  return nullptr;
+}
+
+// allow(cost, key?)
+SLUICE_FLATTEN napi_value allow(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  auto& self = attachment<LimiterAttachment>(env, info, values);
+  if (self.detached()) return answered(self, kDisposed);
+  double cost = 0;
+  napi_get_value_double(env, values[0], &cost);
+  return answered(self, self.calls().allow(cost, self.key(env, values[1])));
+}
+
+// allowOne(): allow(1), for a limiter without keys
+SLUICE_FLATTEN napi_value allow_one(napi_env env, napi_callback_info info) {
+  auto& self = attachment<LimiterAttachment>(env, info);
+  return answered(self, self.detached() ? kDisposed : self.calls().allow(1, nullptr));
+}
+
 // onServed(callback): 1; the event loop calls `callback` when waiters of this thread may have been served
 napi_value on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
@@ -88,7 +111,8 @@ napi_value limits(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction<functions::kLimiter> kLimiterFunctions[] = {
-    {"allow", call<&LimiterCalls::allow>},
+    {"allow", allow},
+    {"allowOne", allow_one},
     {"tryAcquire", call<&LimiterCalls::try_acquire>},
     {"peek", call<&LimiterCalls::peek>},
     {"rooms", call<&LimiterCalls::rooms>},

@@ -128,9 +128,9 @@ inline void describe_stock(TypeScript& to) {
 
 inline void describe_gate(TypeScript& to) {
   to.words<NumberType>("fieldTypes", "Types of the fields that a gate reads from a record.");
-  to.words<Outcome>("outcomes",
-                    "Answers of admit() that are not reserve results. The answer for an order that is newly "
-                    "admitted is 0.");
+  to.words<Outcome>("outcomes", "Answers of admit() that are neither `admitted` nor reserve results.");
+  to.number("admitted", "The answer of admit() for an order that is newly admitted.",
+            static_cast<std::uint32_t>(Outcome::kAdmitted));
   to.number("limited", "The answer of admit() if the limiter refused: this plus the answer of the limiter.",
             kLimited);
   to.number("noEntry", "In place of the entry of an order that is not in hand.", InFlightTable::kNone);
@@ -150,7 +150,8 @@ inline void describe_staging(TypeScript& to) {
               {"permits", BatchStaging::kPermits},
               {"records", BatchStaging::kRecords}});
   to.numbers("limiterStaging", "Offsets in the buffer of a limiter, in bytes.",
-             {{"retryAfterMs", LimiterStaging::kRetryAfterMs},
+             {{"answer", LimiterStaging::kAnswer},
+              {"retryAfterMs", LimiterStaging::kRetryAfterMs},
               {"remaining", LimiterStaging::kRemaining},
               {"tier", LimiterStaging::kTier},
               {"patienceMs", LimiterStaging::kPatienceMs},
@@ -185,6 +186,7 @@ inline void describe_staging(TypeScript& to) {
               {"retryAfterMs", GateStaging::kRetryAfterMs},
               {"line", GateStaging::kLine},
               {"renewInMs", GateStaging::kRenewInMs},
+              {"answer", GateStaging::kAnswer},
               {"aside", GateStaging::kAside},
               {"asideBytes", GateStaging::kAsideBytes},
               {"taken", GateStaging::kTaken},

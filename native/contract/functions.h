@@ -21,9 +21,9 @@ inline constexpr std::string_view kQueue[] = {
     "emptied",      "close",       "closed",    "depth",       "claimed",    "gone",        "stats",
     "dispose"};
 inline constexpr std::string_view kLimiter[] = {
-    "allow",  "tryAcquire", "peek",      "rooms",     "release", "penalize", "reward",
-    "refund", "reset",      "block",     "overload",  "acquire", "tend",     "told",
-    "leave",  "onServed",   "keepAlive", "configure", "stats",   "limits",   "dispose"};
+    "allow",    "allowOne",  "tryAcquire", "peek",     "rooms",   "release", "penalize", "reward",
+    "refund",   "reset",     "block",      "overload", "acquire", "tend",    "told",     "leave",
+    "onServed", "keepAlive", "configure",  "stats",    "limits",  "dispose"};
 inline constexpr std::string_view kStock[] = {
     "reserve",   "confirm",        "cancel",         "extend",       "confirmPart",     "cancelPart",
     "giveBack",  "giveBackOf",     "change",         "expire",       "sweep",           "addItem",

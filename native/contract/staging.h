@@ -52,9 +52,11 @@ struct LimiterStaging {
   // JavaScript writes.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
+  // The answer of allow() and allowOne(), 32 bits.
+  static constexpr std::size_t kAnswer = 56;
   // The results of rooms(): for the token bucket, the depth tier and each window, how much room is left, and the
   // milliseconds until there is room for one more.
-  static constexpr std::size_t kRooms = 56, kRoomBytes = 16,
+  static constexpr std::size_t kRooms = 64, kRoomBytes = 16,
                                kRoomsEnd = kRooms + kRoomBytes * (2 + kWindowsMax);
   // The receipt of an allowed request (see Receipt in core/limiter/limiter_tiers.h): the slot of the token bucket, the
   // serial number, and a word for each window. JavaScript keeps these words, and writes them here again, unchanged, for
@@ -76,12 +78,12 @@ struct StockStaging {
                                         StockRequest::kLinesMax * kSkuTextMax;
 };
 
-// The reservation, retryAfterMs and line of the answer of admit(). After take(): the milliseconds until renew() must be
-// called (-1: no sooner than an earlier answer asked for), then for each order its reservation (0: none), its entry and
-// its deliveries (32 bits each).
+// The reservation, retryAfterMs and line of the answer of admit(), admitWith() and admitAside(), and kAnswer, the
+// answer itself (32 bits). After take(): the milliseconds until renew() must be called (-1: no sooner than an earlier
+// answer asked for), then for each order its reservation (0: none), its entry and its deliveries (32 bits each).
 struct GateStaging {
-  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kAside = 32,
-                               kAsideBytes = 32, kTaken = kAside + kAsideBytes, kTakenEntry = 8,
+  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kAnswer = 32,
+                               kAside = 40, kAsideBytes = 32, kTaken = kAside + kAsideBytes, kTakenEntry = 8,
                                kTakenDeliveries = 12, kTakenBytes = 16,
                                kFigures = kTaken + kStagedRecords * kTakenBytes,
                                kBytes = kFigures + kFiguresBytes;

@@ -27,6 +27,14 @@
 #define SLUICE_INLINE inline __attribute__((always_inline))
 #endif
 
+// Marks a hot function of a face. The compiler inlines all that the function calls, and what those functions call,
+// except functions marked SLUICE_APART. Without it, the compiler stops at a limit that a long step exceeds.
+#if defined(_MSC_VER)
+#define SLUICE_FLATTEN
+#else
+#define SLUICE_FLATTEN __attribute__((flatten))
+#endif
+
 // Tells the compiler that `condition` is true, so that it makes no code for the other case.
 #if defined(_MSC_VER)
 #define SLUICE_ASSUME(condition) __assume(condition)

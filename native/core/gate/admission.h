@@ -139,7 +139,9 @@ class Admission {
     if (queue.closed()) return {Outcome::kClosed};
     CallTime time(parts.clock);
     StockRequest::Line line;
-    StockRequest request{&line, 1, {}, {}, 0};
+    StockRequest request;  // not an initializer list, for which a compiler may zero all of it
+    request.lines = &line;
+    request.line_count = 1;
     request.by_gate = true;
     if (parts.stock != nullptr) {
       const bool of_one_item = kPlain || asked.cart == nullptr;
@@ -151,7 +153,7 @@ class Admission {
         request.line_count = asked.cart_lines;
       }
       if (fields.user.type != NumberType::kNone)
-        request.user = LedgerUser::number(fields.user.read(asked.record));
+        request.user.key = number_key(fields.user.read(asked.record));
       if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(asked.record));
       if (fields.has_text) [[unlikely]] {
         const Outcome read =

@@ -24,10 +24,10 @@ namespace sluice {
 
 class Limiter : public LimiterStates {
   // Reads the limiter's time anew.
-  struct SinceEpoch {
+  struct ReadTime {
     const Clock& clock;
-    std::uint64_t epoch_ns;
-    std::uint64_t operator()() const noexcept { return clock.now() - epoch_ns; }
+    const LimiterControl& control;
+    std::uint64_t operator()() const noexcept { return control.time_at(clock.now()); }
   };
 
  public:
@@ -81,13 +81,13 @@ class Limiter : public LimiterStates {
 
   // Undoes an allowed decision that was just made at `now`: gives back its charge and its depth, and takes it out of
   // the counters (except kOverflowed). Cannot fail.
-  void undo(ThreadSlot& thread, const Clock& clock, std::uint64_t now, const Decision& decision,
-            std::uint64_t cost, const Key* key = nullptr) noexcept {
+  SLUICE_APART void undo(ThreadSlot& thread, const Clock& clock, std::uint64_t now, const Decision& decision,
+                         std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(thread, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
       left = leave(thread, tiers, cost);
       if (decision.would_refuse == Tier::kNone)
-        tiers.undo_rates(decision.receipt, cost, time, since_epoch(clock));
+        tiers.undo_rates(decision.receipt, cost, time, read_time(clock));
     });
     if (!left) leave_behind(thread, cost);
     uncount(thread, decision.would_refuse);
@@ -110,8 +110,8 @@ class Limiter : public LimiterStates {
     return left || leave_behind(thread, cost);
   }
 
-  std::uint64_t retry_after(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost,
-                            const Key* key = nullptr) noexcept {
+  SLUICE_APART std::uint64_t retry_after(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost,
+                                         const Key* key = nullptr) noexcept {
     std::uint64_t wait = 0;
     visit(thread, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
       wait = std::max(tiers.wait(cost, time), recovers_in(thread, time));
@@ -155,7 +155,7 @@ class Limiter : public LimiterStates {
   void penalize(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
     visit(thread, now, key, Need::kPlace,
-          [&](Tiers& tiers, std::uint64_t time, bool) { tiers.penalize(cost, time, since_epoch(clock)); });
+          [&](Tiers& tiers, std::uint64_t time, bool) { tiers.penalize(cost, time, read_time(clock)); });
   }
   void reward(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
     visit(thread, now, key, Need::kFound,
@@ -184,7 +184,7 @@ class Limiter : public LimiterStates {
   }
   // Makes this thread refuse every request for the next `ns` nanoseconds; 0: no longer.
   void overload(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns) noexcept {
-    thread.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
+    thread.counters[kOverloadedUntil].store(ns == 0 ? 0 : control_->time_at(now) + ns,
                                             std::memory_order_relaxed);
   }
 
@@ -195,7 +195,7 @@ class Limiter : public LimiterStates {
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     control_->quiesce.pause(*thread_slots_);
-    const std::uint64_t time = clock.now() - control_->epoch_ns;
+    const std::uint64_t time = control_->time_at(clock.now());
     LimiterConfig next = control_->config;
     change(next, time);
     bool moved = !next.bucket.accrues_as(control_->config.bucket);
@@ -221,14 +221,14 @@ class Limiter : public LimiterStates {
  private:
   friend class LimiterWaiters;
 
-  SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
+  ReadTime read_time(const Clock& clock) const noexcept { return {clock, *control_}; }
 
   static std::uint64_t recovers_in(const ThreadSlot& thread, std::uint64_t time) noexcept {
     const std::uint64_t until = thread.counters[kOverloadedUntil].load(std::memory_order_relaxed);
     return until > time ? until - time : 0;
   }
   bool overloaded(const ThreadSlot& thread, const Clock& clock, std::uint64_t time) noexcept {
-    return recovers_in(thread, time) != 0 || watch_.standing(time, since_epoch(clock));
+    return recovers_in(thread, time) != 0 || watch_.standing(time, read_time(clock));
   }
 
   // Decides about a request by one state. Does not change the thread's counters. While a waiter waits for the state,
@@ -241,7 +241,7 @@ class Limiter : public LimiterStates {
     } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0 && cost != 0) [[unlikely]] {
       taken.refused_by = Tier::kLine;
     } else {
-      taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
+      taken = tiers.take(cost, time, queue_depth, read_time(clock));
     }
     const Tiers::Refusal refusal = tiers.named({taken.refused_by, false, taken.window}, cost);
     Decision decision{refusal.tier, refusal.tier, refusal.oversized, refusal.window, taken.receipt};

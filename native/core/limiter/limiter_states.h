@@ -73,7 +73,7 @@ class LimiterStates {
   // would have (kState).
   template <class Act>
   bool visit(ThreadSlot& thread, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
-    const std::uint64_t time = now - control_->epoch_ns;
+    const std::uint64_t time = control_->time_at(now);
     control_->quiesce.enter(thread);
     bool found = true;
     if (key == nullptr) {
@@ -153,8 +153,8 @@ class LimiterStates {
 
   // visit() for a key that has no place in its set, which is locked.
   template <class Act>
-  bool visit_other(ThreadSlot& thread, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
-                   Act& act) noexcept {
+  SLUICE_APART bool visit_other(ThreadSlot& thread, KeyTable::Place& place, const Key& key, Need need,
+                                std::uint64_t time, Act& act) noexcept {
     bool locked = guests_.may_know(key);
     if (locked) guests_.lock();
     std::uint32_t guest = locked ? guests_.find(key) : GuestRing::kNone;

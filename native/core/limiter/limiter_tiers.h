@@ -285,7 +285,8 @@ class Tiers {
 
   // Charges all windows, or none.
   template <class ReadClock>
-  bool take_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now, Taken& taken) noexcept {
+  SLUICE_APART bool take_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now,
+                                 Taken& taken) noexcept {
     const SlidingWindow::Charge charge = window(0).take(cost, now, clock_now);
     taken.receipt.charged[0] = charge.bucket;
     if (!charge.taken || config_.window_count == 1) [[likely]]

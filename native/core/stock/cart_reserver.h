@@ -24,12 +24,13 @@ class CartReserver {
   // Returns the slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // Returns the refusal that take() would give now to a line of the request because of stock or limits, or kReserved.
+  // Returns the refusal that take() would give now to line `i` of the request because of stock or limits, or kReserved.
   // Writes nothing shared. If units are missing or the user's limit refuses, sets `held` to whether the reason may be
   // units that are reserved, and so may come back.
-  static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
-                            const StockRequest& request, bool& held) noexcept {
-    const std::uint32_t number = memory.items.find(line.sku);
+  static ReserveResult peek(const LedgerMemory& memory, const StockRequest& request, std::uint32_t i,
+                            bool& held) noexcept {
+    const StockRequest::Line& line = request.lines[i];
+    const std::uint32_t number = item_of(memory, request, i);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
@@ -42,11 +43,12 @@ class CartReserver {
     return held ? result : limits();
   }
 
-  // Takes one more line of the request, or nothing. Takes the units last, so that an attempt that fails for another
+  // Takes line `i` of the request, or nothing. Takes the units last, so that an attempt that fails for another
   // reason has not shown fewer units to other threads. (An attempt that takes units from several shards may still fail
   // because of a full table.)
-  SLUICE_INLINE ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
-    const std::uint32_t number = memory_.items.find(line.sku);
+  SLUICE_INLINE ReserveResult take(const StockRequest& request, std::uint32_t i) noexcept {
+    const StockRequest::Line& line = request.lines[i];
+    const std::uint32_t number = item_of(memory_, request, i);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory_.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
@@ -86,6 +88,14 @@ class CartReserver {
 
  private:
   using Look = ItemTable<>::Look;
+
+  // Returns the item of line `i`, or kNoItem. An item is never removed, so the first one is looked for once.
+  SLUICE_INLINE static std::uint32_t item_of(const LedgerMemory& memory, const StockRequest& request,
+                                             std::uint32_t i) noexcept {
+    if (i != 0) return memory.items.find(request.lines[i].sku);
+    if (request.first_item == kNoItem) request.first_item = memory.items.find(request.lines[0].sku);
+    return request.first_item;
+  }
 
   // Takes units of one shard as the next line of the chain.
   ReserveResult append(std::uint32_t item, std::uint32_t stock_shard, std::uint64_t quantity,

@@ -102,12 +102,11 @@ class HoldChanger {
   }
 
   ReserveResult take_more(CartReserver& more, const LedgerUser& user, std::uint32_t& line) noexcept {
-    const StockRequest request{nullptr, 0, user, Key{}, 0};
     for (line = 0; line < count_; ++line) {
       const Level& level = levels_[line];
       if (level.wanted <= level.held) continue;
-      const ReserveResult result =
-          more.take({memory_.items[level.item].sku, level.wanted - level.held}, request);
+      const StockRequest::Line missing{memory_.items[level.item].sku, level.wanted - level.held};
+      const ReserveResult result = more.take({&missing, 1, user, Key{}, 0}, 0);
       if (result != ReserveResult::kReserved) return result;
     }
     return ReserveResult::kReserved;

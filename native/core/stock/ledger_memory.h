@@ -106,7 +106,7 @@ class LedgerMemory {
   void record_movement(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
                        const LedgerUser& user, std::uint64_t now) noexcept {
     const std::uint32_t item = reservations[slot].item.load(std::memory_order_relaxed);
-    movements.append({kind, item, quantity, now, id, user});
+    movements.append(kind, item, quantity, now, id, user);
   }
 
   LedgerControl* control;

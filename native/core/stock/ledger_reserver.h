@@ -39,7 +39,7 @@ class LedgerReserver {
   Answer peek(const Request& request) const noexcept {
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
       bool held = false;
-      const ReserveResult verdict = CartReserver::peek(memory_, request.lines[i], request, held);
+      const ReserveResult verdict = CartReserver::peek(memory_, request, i, held);
       if (verdict == ReserveResult::kReserved) continue;
       Answer refused{verdict, 0, i};
       refused.provisional = held;
@@ -50,7 +50,7 @@ class LedgerReserver {
 
   // Called after a provisional refusal by peek(). Looks at kLookSlots slots at most to expire due holds, and peeks
   // again. Writes nothing if due() returns false.
-  Answer peek_past_due(ThreadSlot& thread, const Request& request, CallTime& time) noexcept {
+  SLUICE_APART Answer peek_past_due(ThreadSlot& thread, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left) {
       expire_due(thread, time.now(), kLookSlots);
@@ -80,7 +80,7 @@ class LedgerReserver {
 
   // Returns the earlier answer to the request's id. Returns kReserved if there was none, if there is no id, or if
   // another thread keeps the id's bucket locked. Changes nothing.
-  Answer recall(ThreadSlot& thread, const Request& request) noexcept {
+  SLUICE_APART Answer recall(ThreadSlot& thread, const Request& request) noexcept {
     Answer answer;
     if (!request.has_id()) return answer;
     const Inside inside(memory_, thread);
@@ -132,8 +132,8 @@ class LedgerReserver {
   bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
 
   // Looks at `slots` slots at most, in their order, to expire due holds. Returns how many expired.
-  std::uint32_t expire_due(ThreadSlot& thread, std::uint64_t now,
-                           std::uint32_t slots = LookBudget::kUnlimited) noexcept {
+  SLUICE_APART std::uint32_t expire_due(ThreadSlot& thread, std::uint64_t now,
+                                        std::uint32_t slots = LookBudget::kUnlimited) noexcept {
     if (!due(now)) return 0;
     const Inside inside(memory_, thread);
     LookBudget budget(slots);
@@ -205,7 +205,7 @@ class LedgerReserver {
                       Publish&& publish) noexcept {
     CartReserver cart(memory_, thread);
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
-      const ReserveResult result = cart.take(request.lines[i], request);
+      const ReserveResult result = cart.take(request, i);
       if (result == ReserveResult::kReserved) continue;
       cart.undo();
       return {result, 0, i};
@@ -297,7 +297,7 @@ class LedgerReserver {
 
   // Returns the earlier answer to the id of a refused request; otherwise the refusal, which it remembers if it is
   // final.
-  Answer refuse_id(const Request& request, const Answer& refusal) noexcept {
+  SLUICE_APART Answer refuse_id(const Request& request, const Answer& refusal) noexcept {
     Answer answer = refusal;
     IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     if (!id.locked()) return {ReserveResult::kIdBusy, 0, 0};

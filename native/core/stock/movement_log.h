@@ -9,10 +9,11 @@
 // entries are in the order in which their writers took positions.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "core/base/atomics.h"
 #include "core/base/layout.h"
@@ -77,6 +78,11 @@ class MovementLog {
   bool keeps() const noexcept { return size_ != 0; }
 
   void append(const Movement& movement) noexcept {
+    append(movement.kind, movement.item, movement.quantity, movement.when_ns, movement.reservation,
+           movement.user);
+  }
+  void append(MovementKind kind, std::uint32_t item, std::uint64_t quantity, std::uint64_t when_ns,
+              std::uint64_t reservation, const LedgerUser& user) noexcept {
     if (size_ == 0) return;
     const std::uint64_t position = control_->head.fetch_add(1, std::memory_order_relaxed);
     Entry& entry = entries_[position & (size_ - 1)];
@@ -88,14 +94,13 @@ class MovementLog {
     entry.stamp.store(2 * position + 1, std::memory_order_release);
     // Pairs with the fence in read(): a reader that has read a word written below then reads this stamp or a later one.
     A::fence(std::memory_order_release);
-    const LedgerUser& user = movement.user;
     const auto put = [&](std::uint32_t i, std::uint64_t word) {
       entry.words[i].store(word, std::memory_order_relaxed);
     };
-    put(0, movement.when_ns);
-    put(1, movement.reservation);
-    put(2, std::uint64_t{movement.item} << 32 | movement.quantity);
-    put(3, std::uint64_t{user.text_length} << 32 | static_cast<std::uint64_t>(movement.kind));
+    put(0, when_ns);
+    put(1, reservation);
+    put(2, std::uint64_t{item} << 32 | quantity);
+    put(3, std::uint64_t{user.text_length} << 32 | static_cast<std::uint64_t>(kind));
     if (user.text_length == 0) {
       put(kUserWord, user.key.low);
       put(kUserWord + 1, user.key.high);
@@ -130,13 +135,14 @@ class MovementLog {
     A::fence(std::memory_order_acquire);
     // ACQ stamp: pairs with the first REL in append().
     if (entry.stamp.load(std::memory_order_acquire) != written) return Read::kOverwritten;
+    const auto text = reinterpret_cast<const char*>(words + kUserWord);
+    const std::size_t text_length = std::min<std::size_t>(words[3] >> 32, LedgerUser::kTextMax);
     movement = {static_cast<MovementKind>(words[3] & 0xff),
                 static_cast<std::uint32_t>(words[2] >> 32),
                 words[2] & 0xffffffff,
                 words[0],
                 words[1],
-                {{words[kUserWord], words[kUserWord + 1]}, static_cast<std::uint32_t>(words[3] >> 32)}};
-    std::memcpy(movement.user.text, words + kUserWord, sizeof movement.user.text);
+                {{words[kUserWord], words[kUserWord + 1]}, {text, text_length}}};
     return Read::kRead;
   }
 

@@ -223,8 +223,9 @@ class ReservationsReader {
   };
   Client read_client() {
     Client client;
-    client.user.key = words_.take_key();
-    client.user.text_length = words_.take_text(client.user.text, sizeof client.user.text);
+    const Key key = words_.take_key();
+    char octets[LedgerUser::kTextMax];
+    client.user = {key, {octets, words_.take_text(octets, sizeof octets)}};
     const std::uint64_t tag = words_.take();
     if (tag == ReservationId::kNumber) client.id = number_key(words_.take());
     if (tag > ReservationId::kNumber) client.text_length = words_.take_text(client.text, sizeof client.text);

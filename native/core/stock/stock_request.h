@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/stock/item.h"
 #include "core/stock/ledger_key.h"
 
 namespace sluice {
@@ -58,14 +59,15 @@ struct StockRequest {
     }
   };
 
-  const Line* lines;         // each sku once
-  std::uint32_t line_count;  // 1 to kLinesMax
-  LedgerUser user;
-  Key id;  // {0, 0}: none
-  std::uint64_t hold_ns;
+  const Line* lines = nullptr;   // each sku once
+  std::uint32_t line_count = 0;  // 1 to kLinesMax
+  LedgerUser user{};
+  Key id{};  // {0, 0}: none
+  std::uint64_t hold_ns = 0;
   std::string_view id_text = {};  // if the id is a text: that text, which listings show
   bool by_gate = false;           // true: a gate asks, and queues what it reserves
   mutable HashOnce user_hash{}, id_hash{};
+  mutable std::uint32_t first_item = kNoItem;  // the item of the first line, once it was found
 
   bool has_user() const noexcept { return user.key != Key{}; }
   bool has_id() const noexcept { return id != Key{}; }

@@ -13,8 +13,8 @@ namespace sluice {
 class UserLimits {
  public:
   // Returns the refusal that count() would give now (but not kUsersFull), or kReserved. Writes nothing.
-  static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
-                            const StockRequest& request, std::uint64_t quantity) noexcept {
+  SLUICE_APART static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
+                                         const StockRequest& request, std::uint64_t quantity) noexcept {
     const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
     if (own == 0 && item.group == 0) return ReserveResult::kReserved;
     if (!request.has_user()) return ReserveResult::kNeedsUser;
@@ -26,9 +26,9 @@ class UserLimits {
 
   // Counts `quantity` more units for the user, if there is a limit now, and sets `entry` to the entry of this user
   // and this item in the user table. Or returns a refusal, and changes nothing.
-  static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
-                             const StockRequest& request, std::uint64_t quantity,
-                             std::uint32_t& entry) noexcept {
+  SLUICE_APART static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
+                                          const StockRequest& request, std::uint64_t quantity,
+                                          std::uint32_t& entry) noexcept {
     const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
     if (own == 0 && item.group == 0) return ReserveResult::kReserved;
     if (!request.has_user()) return ReserveResult::kNeedsUser;
