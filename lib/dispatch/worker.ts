@@ -1,6 +1,6 @@
 /** What a worker thread of a crew runs: it consumes its queue, and reports what becomes of each order. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { Hold, type Resolve } from '../gate/index.js';
+import { Hold, handled, type Resolve } from '../gate/index.js';
 import { optionError, type SluiceError } from '../input/index.js';
 import { type Call, insideQueue, Queue, type QueueHandle } from '../queue/index.js';
 import { describedRecord, type RecordDescription } from '../record/index.js';
@@ -111,7 +111,7 @@ class Attempts {
     const { order, hold } = attempt;
     hold.begin(call);
     try {
-      await this.#handler(order, hold);
+      await handled(this.#handler, order, hold, 'dispatch');
     } catch (error) {
       this.#failed(attempt, error);
       return;

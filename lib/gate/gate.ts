@@ -45,6 +45,7 @@ import { type Admission, Admitted, limitedBy, ofThePast, queueFull, refusedFor }
 import { badField, missingOption } from './admit-errors.js';
 import { DurableAdmission } from './durable.js';
 import type { Hold } from './hold.js';
+import { isHeard, publishAdmission } from './notices.js';
 import {
   type AdmitOptions,
   checkedAdmit,
@@ -245,13 +246,9 @@ export class Gate<T> implements Disposable {
    * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
    */
   admit(order: T, options?: AdmitOptions): Admission {
-    // Later orders do not overtake those that wait in the store.
-    if (this.#layer !== undefined && this.#layer.holding > 0) return queueFull;
-    if (options !== undefined) return this.#admitWith(order, options);
-    if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
-    this.#stage(order);
-    this.#admit();
-    return this.#answered(undefined);
+    const admission = this.#decide(order, options);
+    if (isHeard()) publishAdmission(this, order, admission);
+    return admission;
   }
 
   /**
@@ -285,7 +282,9 @@ export class Gate<T> implements Disposable {
     if (!takesKey(key, this.#keyed === true)) throw missingOption('key', key, this.#keyed);
     if (this.#needed === 'lines') throw missingOption('lines', undefined, this.#keyed);
     const holdNs = given.has('holdMs') ? checkedHoldNs(given.get('holdMs')) : 0;
-    return this.#durable.admit(order, key as Key | undefined, holdNs);
+    const admission = await this.#durable.admit(order, key as Key | undefined, holdNs);
+    if (isHeard()) publishAdmission(this, order, admission);
+    return admission;
   }
 
   /**
@@ -368,6 +367,16 @@ export class Gate<T> implements Disposable {
    */
   [Symbol.dispose](): void {
     this.#attachment.dispose(() => this.#loop.leave(disposed(what)));
+  }
+
+  #decide(order: T, options: AdmitOptions | undefined): Admission {
+    // Later orders do not overtake those that wait in the store.
+    if (this.#layer !== undefined && this.#layer.holding > 0) return queueFull;
+    if (options !== undefined) return this.#admitWith(order, options);
+    if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
+    this.#stage(order);
+    this.#admit();
+    return this.#answered(undefined);
   }
 
   #admitWith(order: T, options: AdmitOptions): Admission {

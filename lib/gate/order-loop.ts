@@ -20,6 +20,7 @@ import {
 } from '../queue/index.js';
 import { type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';
+import { handled } from './notices.js';
 import type { GateConsumeOptions } from './options.js';
 import { halves, whatOrPart, words } from './staging.js';
 
@@ -191,7 +192,7 @@ export class OrderLoop<T> {
   ): Promise<void> {
     hold.begin(call);
     try {
-      await handler(order, hold);
+      await handled(handler, order, hold, 'gate');
     } catch (error) {
       if (!call.isOver) this.#failed(order, hold, error);
       return;

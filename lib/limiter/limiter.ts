@@ -22,6 +22,7 @@ import { watchEventLoop } from './adaptive.js';
 import {
   type Allowed,
   type Decision,
+  type Denied,
   denied,
   isForgiven,
   type Outlook,
@@ -31,6 +32,7 @@ import {
 } from './decision.js';
 import { type LimiterStats, type Limits, limitsOf, statsOf } from './figures.js';
 import type { Key } from './key.js';
+import { refusals } from './notices.js';
 import { changeOptions, creationOptions, type LimiterChanges, type LimiterOptions } from './options.js';
 import {
   type AcquireOptions,
@@ -189,7 +191,9 @@ export class Limiter implements Disposable {
     else if (cost === 1) this.#allowOne();
     else this.#native.allow(cost);
     const answer = this.#halves[answerHalf] as number;
-    return answer === 1 || checkedAnswer(what, answer) === 1;
+    if (answer === 1 || checkedAnswer(what, answer) === 1) return true;
+    if (refusals.hasSubscribers) refusals.publish({ limiter: this, key, cost, decision: undefined });
+    return false;
   }
 
   /**
@@ -207,7 +211,7 @@ export class Limiter implements Disposable {
     const { key, cost } = checkedRequest('tryAcquire', options, this.#keyed);
     const answer = checkedAnswer('Limiter.tryAcquire', this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
-    if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
+    if (answer !== 0 && !isForgiven(answer)) return this.#refused(answer, key, cost);
     return this.#allowed(answer, cost, key, remaining);
   }
 
@@ -237,8 +241,11 @@ export class Limiter implements Disposable {
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
     const answer = checkedAnswer('Limiter.acquire', this.#native.acquire(cost, key));
-    if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
-    if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
+    if (answer >= waits) {
+      const decision = await this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
+      return decision.allowed ? decision : this.#denied(decision, key, cost);
+    }
+    if (answer !== 0 && !isForgiven(answer)) return this.#refused(answer, key, cost);
     return this.#allowed(answer, cost, key, this.#remaining(cost, key));
   }
 
@@ -411,6 +418,16 @@ export class Limiter implements Disposable {
   #remaining(cost: number, key: NativeKey | undefined): number {
     this.#native.peek(cost, key);
     return this.#words[remainingWord] as number;
+  }
+
+  #refused(answer: number, key: Key | undefined, cost: number): Denied {
+    return this.#denied(denied(answer, this.#words[retryAfterWord] as number), key, cost);
+  }
+
+  /** Publishes a refusal, and returns it. */
+  #denied(decision: Denied, key: Key | undefined, cost: number): Denied {
+    if (refusals.hasSubscribers) refusals.publish({ limiter: this, key, cost, decision });
+    return decision;
   }
 
   /**

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
-import { Hold } from '../gate/index.js';
+import { Hold, handled } from '../gate/index.js';
 import { optionError, type SluiceError } from '../input/index.js';
 import { type Call, Handlers, type Limits } from '../queue/index.js';
 import type { Desk, InHand } from './desk.js';
@@ -217,7 +217,7 @@ export class Lane<T> {
     one.isStarted = true;
     this.#running++;
     try {
-      await handler(one.order, hold);
+      await handled(handler, one.order, hold, 'redis');
       // The work is done, even if another consumer has the order by now.
       if (!(hold.decided || one.isOut || call.isOver)) this.#decide(one, 'confirmed');
     } catch (error) {

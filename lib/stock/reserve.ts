@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { checkedAnswer, type NativeStock, reserveResults, stockLimits } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
 import {
@@ -32,8 +33,12 @@ export interface CartOptions {
 /** The options of `Stock.reserve`: one item and its quantity, the user, the id, and how long the units are held. */
 export interface ReserveOptions extends CartLine, CartOptions {}
 
+/** Publishes each request to a stock itself that was refused as 'sold-out': `{ stock, sku, user, id }`. */
+const soldOut = channel('sluice:stock:sold-out');
+
 /** See `Stock.reserve`. */
 export function reserveItem(
+  stock: object,
   native: NativeStock,
   staging: StockStaging,
   request: unknown,
@@ -42,11 +47,12 @@ export function reserveItem(
   const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
   const sku = checkedSku(`${where}: sku`, given.get('sku'));
   const quantity = given.integer('quantity', 1, stockLimits.quantity);
-  return reserveLines(native, staging, where, [{ sku, quantity }], given, false);
+  return reserveLines(stock, native, staging, where, [{ sku, quantity }], given, false);
 }
 
 /** See `Stock.reserveAll`. */
 export function reserveCart(
+  stock: object,
   native: NativeStock,
   staging: StockStaging,
   lines: unknown,
@@ -54,10 +60,11 @@ export function reserveCart(
 ): Reserved | Refused {
   const where = 'Stock.reserveAll';
   const given = new Options(where, options, ['user', 'id', 'holdMs']);
-  return reserveLines(native, staging, where, summed(where, lines), given, true);
+  return reserveLines(stock, native, staging, where, summed(where, lines), given, true);
 }
 
 function reserveLines(
+  stock: object,
   native: NativeStock,
   staging: StockStaging,
   where: string,
@@ -85,6 +92,8 @@ function reserveLines(
       : new ReservedAnswer(staging.reservation, staging.leftMs, true, stateName(staging.phase));
   }
   const refused = lines[staging.refusedLine];
+  if (reason === 'sold-out' && soldOut.hasSubscribers)
+    soldOut.publish({ stock, sku: refused?.sku, user, id });
   return isCart && refused !== undefined && aboutOneItem.has(reason)
     ? { ok: false, reason, sku: refused.sku }
     : { ok: false, reason };

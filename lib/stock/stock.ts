@@ -195,7 +195,7 @@ export class Stock implements Disposable {
    * if (answer.ok) stock.confirm(answer.reservation);
    */
   reserve(request: ReserveOptions): Reserved | Refused {
-    return reserveItem(this.#native, this.#staging, request);
+    return reserveItem(this, this.#native, this.#staging, request);
   }
 
   /**
@@ -215,7 +215,7 @@ export class Stock implements Disposable {
    * const answer = stock.reserveAll([{ sku: 7, quantity: 1 }, { sku: 8, quantity: 2 }], { user: 42 });
    */
   reserveAll(lines: readonly CartLine[], options?: CartOptions): Reserved | Refused {
-    return reserveCart(this.#native, this.#staging, lines, options);
+    return reserveCart(this, this.#native, this.#staging, lines, options);
   }
 
   /**
