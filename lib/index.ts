@@ -65,6 +65,8 @@ export {
   RecordType,
   type RecordView,
   record,
+  traceContext,
+  traceparent,
   u8,
   u16,
   u32,

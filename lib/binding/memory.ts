@@ -41,7 +41,7 @@ export class Memory extends ArrayBuffer {
   }
 }
 
-/** The bytes of a `Memory`, with the methods of a Buffer that turn text into bytes and back. */
+/** The bytes of a `Memory`, with methods of a Buffer that turn text into bytes and back. */
 export class Octets extends Uint8Array {
   constructor(memory: ArrayBuffer) {
     super(memory);
@@ -52,6 +52,8 @@ export class Octets extends Uint8Array {
    */
   declare utf8Write: (text: string, offset: number, length: number) => number;
   declare utf8Slice: (start: number, end: number) => string;
+  /** Returns the bytes as hexadecimal digits in lower case. */
+  declare hexSlice: (start: number, end: number) => string;
 }
 
 export class View extends (DataView as new (memory: ArrayBuffer) => DataView) {
@@ -75,7 +77,7 @@ export class Finalizer<T> extends FinalizationRegistry<T> {
 /** A set of objects, which it does not keep alive. */
 export class Marks extends (WeakSet as new () => WeakSet<object>) {}
 
-for (const name of ['utf8Write', 'utf8Slice'] as const) {
+for (const name of ['utf8Write', 'utf8Slice', 'hexSlice'] as const) {
   const method = Object.getOwnPropertyDescriptor(Buffer.prototype, name) as PropertyDescriptor;
   Object.defineProperty(Octets.prototype, name, method);
 }

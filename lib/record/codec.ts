@@ -4,6 +4,7 @@ import { fieldError, recordError } from '../input/index.js';
 import { BytesCodec } from './bytes-codec.js';
 import type { Field } from './fields.js';
 import { TextCodec } from './text-codec.js';
+import { TraceCodec } from './trace-codec.js';
 
 /**
  * A view of a record in a buffer, which reads the fields in place. It is reused for the next record, so copy what you
@@ -53,6 +54,7 @@ export interface CodecMemory {
   readonly view: View;
   readonly bytes: BytesCodec;
   readonly text: TextCodec;
+  readonly trace: TraceCodec;
 }
 
 /**
@@ -92,7 +94,12 @@ export function layOut(fields: Fields): Layout {
 }
 
 export function memoryOf(buffer: ArrayBuffer, home: number): CodecMemory {
-  return { buffer, home, view: new View(buffer), bytes: new BytesCodec(buffer), text: new TextCodec(buffer) };
+  return {
+    ...{ buffer, home, view: new View(buffer) },
+    bytes: new BytesCodec(buffer),
+    text: new TextCodec(buffer),
+    trace: new TraceCodec(buffer),
+  };
 }
 
 export function failOf(fields: Fields): Fail {

@@ -5,6 +5,7 @@ import type { BytesCodec } from './bytes-codec.js';
 import type { Codec, CodecFactory, Fail, Layout } from './codec.js';
 import { type Field, type NumberKind, type Place, shifts } from './fields.js';
 import { jsonText, type TextCodec } from './text-codec.js';
+import type { TraceCodec } from './trace-codec.js';
 
 /** The functions as they were when sluice was loaded: see codec.ts. */
 const Compiled = Function;
@@ -19,6 +20,7 @@ type Program<T> = (
   arrays: object,
   bytes: BytesCodec,
   text: TextCodec,
+  trace: TraceCodec,
   toJsonText: typeof jsonText,
   safeInteger: typeof isSafeInteger,
   fail: Fail,
@@ -115,13 +117,14 @@ export function compile<T>(layout: Layout): CodecFactory<T> {
     'arrays',
     'bytes',
     'text',
+    'trace',
     'jsonText',
     'isSafeInteger',
     'fail',
     source,
   ) as Program<T>;
-  return ({ buffer, home, view, bytes: octets, text }, fail) =>
-    program(buffer, home, view, arrays, octets, text, jsonText, isSafeInteger, fail);
+  return ({ buffer, home, view, bytes: octets, text, trace }, fail) =>
+    program(buffer, home, view, arrays, octets, text, trace, jsonText, isSafeInteger, fail);
 }
 
 /**

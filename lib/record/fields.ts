@@ -1,6 +1,7 @@
 /** The types of a record's fields: what each holds, and the code from which compile.ts makes a codec. */
 import { Marks } from '../binding/index.js';
 import { bare, isInteger, Options, optionError, quoted } from '../input/index.js';
+import { traceBytes } from './trace-codec.js';
 
 /** The functions as they were when sluice was loaded: their results become code. */
 const { stringify } = JSON;
@@ -15,7 +16,8 @@ type FieldKind =
   | 'utf8'
   | 'bytes'
   | 'json'
-  | 'oneOf';
+  | 'oneOf'
+  | 'traceContext';
 
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
@@ -353,6 +355,32 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
     write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,
     read: (at) => `${list}[view.getUint8(${at})]`,
   });
+}
+
+const trace: Field<string> = made({
+  type: 'traceContext',
+  kind: 'traceContext',
+  bytes: traceBytes,
+  accepts: "'' or a trace context of version 00: `00-<trace-id>-<parent-id>-<flags>` in lower case",
+  typeOf: 'string',
+  check: (v) => `typeof ${v} === 'string'`,
+  write: (v, at) => `trace.write(${v}, ${at.byte})`,
+  writeTells: true,
+  read: (at) => `trace.read(${at})`,
+});
+
+/**
+ * The trace that a record belongs to, as the header `traceparent` of W3C Trace Context has it
+ * (`00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`); '' if it belongs to none. It takes 25 bytes. Any other
+ * string is an error; `traceparent()` makes a header of a request acceptable.
+ *
+ * @returns The field.
+ * @throws Nothing.
+ * @example
+ * const Order = record({ orderId: u64, trace: traceContext() });
+ */
+export function traceContext(): Field<string> {
+  return trace;
 }
 
 /** @internal Makes the field of a kind. `max`: the room of a text, of bytes or of JSON. `choices`: of a `oneOf`. */

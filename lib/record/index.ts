@@ -12,6 +12,7 @@ export {
   i64,
   json,
   oneOf,
+  traceContext,
   u8,
   u16,
   u32,
@@ -20,3 +21,4 @@ export {
   utf8,
 } from './fields.js';
 export { codecOf, type Infer, RecordType, record } from './record.js';
+export { traceparent } from './trace-codec.js';

@@ -159,6 +159,12 @@ function accessOf(field: Field<unknown>): Access {
         write: ({ bytes }, at, value) => bytes.write(value, at, maxBytes),
         read: ({ bytes }, at) => bytes.read(at),
       };
+    case 'traceContext':
+      return {
+        prepare: undefined,
+        write: ({ trace }, at, value) => typeof value === 'string' && trace.write(value, at),
+        read: ({ trace }, at) => trace.read(at),
+      };
     case 'json':
       return {
         prepare: jsonText,

@@ -12,6 +12,7 @@ import {
   oneOf,
   Queue,
   record,
+  traceContext,
   u8,
   u16,
   u32,
@@ -26,6 +27,8 @@ import { expectError, thrown } from '../thrown.js';
 const notNumbers = ['1', 1n, true, null, undefined, [], [1], {}, Symbol('1'), () => 1, Object(1)];
 const notWhole = [Number.NaN, Infinity, -Infinity, 0.5, -0.5, 1e300];
 const lonely = ['\ud800', 'ab\udc00', '\udfff\ud800', `${'x'.repeat(60)}\ud83d`, '\ud83d x'];
+
+const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 /** A Uint8Array whose memory was transferred to a message port, so that its length is 0. */
 function detached(): Uint8Array {
@@ -112,6 +115,18 @@ const types: Record<string, { field: Field<unknown>; wrong: unknown[]; outside: 
       ],
       outside: [new Uint8Array(9), Buffer.alloc(9), detached(), lying(), new Short(20)],
       good: Uint8Array.of(1),
+    },
+    traceContext: {
+      field: traceContext(),
+      wrong: [0, null, undefined, ['00'], {}, Object(trace)],
+      outside: [
+        ...[' ', '00', `${trace} `, ` ${trace}`, trace.slice(1), `${trace}-01`, trace.toUpperCase()],
+        ...[trace.replace('00-', '01-'), trace.replace('00-', 'ff-'), trace.replaceAll('-', '_')],
+        ...[trace.replace('4bf9', '4bg9'), trace.replace('-01', '-0x'), trace.replace('f0', '\u0660\u0660')],
+        trace.replace(/-\w{32}-/, `-${'0'.repeat(32)}-`),
+        trace.replace(/-\w{16}-/, `-${'0'.repeat(16)}-`),
+      ],
+      good: trace,
     },
     oneOf: {
       field: oneOf('red', 'green'),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as sluice from '../../dist/index.js';
 import { describedRecord, describeRecord } from '../../dist/record/index.js';
 
-const { record, json, oneOf, utf8, bytes } = sluice;
+const { record, json, oneOf, utf8, bytes, traceContext } = sluice;
 const { u8, u16, u32, u53, u64, i8, i16, i32, i64, f32, f64, bool } = sluice;
 
 describe('the description of a record', () => {
@@ -11,6 +11,7 @@ describe('the description of a record', () => {
       ...{ u8, u16, u32, u53, u64, i8, i16, i32, i64, f32, f64, bool },
       text: utf8(24),
       octets: bytes(7),
+      trace: traceContext(),
       any: json({ maxBytes: 100 }),
       choice: oneOf('a', 'b"', 'c'),
     });

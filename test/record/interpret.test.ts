@@ -16,6 +16,7 @@ import {
   json,
   oneOf,
   record,
+  traceContext,
   u8,
   u16,
   u32,
@@ -108,6 +109,20 @@ const types: Array<[fc.Arbitrary<Field<unknown>>, fc.Arbitrary<unknown>]> = [
   [fc.constant(u64), big(-2n, 2n ** 64n + 1n)],
   [fc.constant(i64), big(-(2n ** 63n) - 2n, 2n ** 63n + 1n)],
   [fc.constant(bool), fc.boolean()],
+  [
+    fc.constant(traceContext()),
+    fc.oneof(
+      fc.constantFrom('', '00-', 'x'.repeat(55)),
+      fc
+        .tuple(
+          fc.constantFrom('00', '01'),
+          ...[32, 16, 2].map((n) =>
+            fc.string({ minLength: n, maxLength: n, unit: fc.constantFrom('0', 'f') }),
+          ),
+        )
+        .map((parts) => parts.join('-')),
+    ),
+  ],
   [whole(1, 70).map(utf8), text],
   [whole(1, 70).map(bytes), fc.uint8Array({ maxLength: 80 })],
   [whole(1, 70).map((maxBytes) => json({ maxBytes })), jsonable],
@@ -143,7 +158,7 @@ const edges: unknown[] = [
 ];
 const everyType: ReadonlyArray<Field<unknown>> = [
   ...[u8, u16, u32, i8, i16, i32, u53, f32, f64, u64, i64, bool],
-  ...[utf8(8), bytes(8), json({ maxBytes: 8 }), oneOf('red', 'green')],
+  ...[utf8(8), bytes(8), json({ maxBytes: 8 }), oneOf('red', 'green'), traceContext()],
 ];
 const odd = fc.oneof(fc.constantFrom(...edges), fc.anything());
 
