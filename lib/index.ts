@@ -46,6 +46,7 @@ export {
   type QueueHandle,
   type QueueOptions,
   type QueueStats,
+  WaitHistogram,
   type WaitOptions,
   type WaitStats,
 } from './queue/index.js';

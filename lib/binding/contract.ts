@@ -1,7 +1,7 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
 /** The hash of the text below. The addon contains a hash, too: see addon.ts. */
-export const contractHash = '101aacecee2a107b';
+export const contractHash = 'e9008400f5aa16a4';
 
 /** Answers of native functions in place of a count. */
 export const answers = {
@@ -83,6 +83,9 @@ export const faceAnswers = {
   thenRing: 128,
   thenTell: 128,
 } as const;
+
+/** How many buckets of equal width a histogram has below this number, and for each power of two from it on. */
+export const bucketsPerPower = 32;
 
 /** The tiers that can refuse a request. */
 export const tiers = {
@@ -266,6 +269,13 @@ export const queueStaging = {
   reasonBytes: 8,
   figures: 536,
   bytes: 728,
+} as const;
+
+/** Offsets in the buffer that waits() fills, in bytes. */
+export const waitsStaging = {
+  sum: 0,
+  buckets: 8,
+  bytes: 15368,
 } as const;
 
 /** Offsets in the buffer of a batch, in bytes. */
@@ -490,6 +500,7 @@ export const queueFunctions = [
   'claimed',
   'gone',
   'stats',
+  'waits',
   'dispose',
 ] as const;
 

@@ -30,6 +30,8 @@ interface QueueProperties {
   readonly manualClock: boolean;
   /** Whether the consumer may drop records: expired, shed, or by 'drop-oldest'. */
   readonly drops: boolean;
+  /** Whether the waits of records are measured. */
+  readonly latency: boolean;
   readonly overflow: number;
   /** Where the parts of the staging begin in its buffer: see `QueueStaging`. */
   readonly places: QueuePlaces;
@@ -106,6 +108,8 @@ interface QueueCalls {
   gone(lane: number): number;
   /** Writes the figures to the staging buffer and returns 0. */
   stats(): number;
+  /** Writes the histogram of waits to `buffer`, as `waitsStaging` says, and returns 0. */
+  waits(buffer: ArrayBuffer): number;
   dispose(): void;
 }
 

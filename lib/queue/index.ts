@@ -21,3 +21,4 @@ export type {
 export { Permit } from './permit.js';
 export { insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';
 export type { QueueStats, WaitStats } from './stats.js';
+export { WaitHistogram } from './wait-histogram.js';

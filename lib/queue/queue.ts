@@ -39,6 +39,7 @@ import { Producer } from './producer.js';
 import { SpillingProducer } from './spilling-producer.js';
 import { type QueueStats, statsOf } from './stats.js';
 import { readableOf, writableTo } from './streams.js';
+import { type WaitHistogram, waitsOf } from './wait-histogram.js';
 
 /** Names a queue to other threads. Survives structured clone. */
 export type QueueHandle = Handle<'queue'>;
@@ -559,6 +560,22 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   stats(): QueueStats {
     return statsOf(what, this.#native, this.#words, this.#isWasm);
+  }
+
+  /**
+   * Returns how long all records so far have waited, as a histogram; undefined without the option `latency`. It takes
+   * 15 kB. The waits of an interval are the difference of two.
+   *
+   * @returns The histogram.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once the queue is disposed of in this thread, `ERR_SLUICE_MEMORY`.
+   * @example
+   * const before = queue.waits();
+   * await work();
+   * const recent = before && queue.waits()?.since(before);
+   * log.info({ p99Ms: (recent?.quantile(0.99) ?? 0) / 1e6 });
+   */
+  waits(): WaitHistogram | undefined {
+    return waitsOf(what, this.#native);
   }
 
   /**

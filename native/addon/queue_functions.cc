@@ -81,6 +81,23 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+// waits(buffer): 0; the buffer: WaitsStaging
+napi_value waits(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  void* data = nullptr;
+  std::size_t bytes = 0;
+  if (napi_get_arraybuffer_info(env, arguments[0], &data, &bytes) != napi_ok || bytes < WaitsStaging::kBytes)
+    return number(env, kBadArgument);
+  const Words to({static_cast<std::byte*>(data), bytes});
+  const Histogram& waits = self.session().queue().waits();
+  to.put(WaitsStaging::kSum, static_cast<double>(waits.sum()));
+  for (std::uint32_t i = 0; i < Histogram::kBuckets; ++i)
+    to.put(WaitsStaging::kBuckets + i * sizeof(double), static_cast<double>(waits.in_bucket(i)));
+  return number(env, 0);
+}
+
 constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
     {"drained", drained},
     {"consumed", consumed},
@@ -91,6 +108,7 @@ constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
     {"closed", closed},
     {"depth", depth},
     {"stats", stats},
+    {"waits", waits},
     {"dispose", dispose<QueueAttachment>},
     {"claimed", count_of_lane<&Queue::claimed>},
     {"gone", count_of_lane<&Queue::gone>},
@@ -135,6 +153,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
         put(object, "expires", shape.expires);
         put(object, "manualClock", shared->time.manual != nullptr);
         put(object, "drops", shape.needs_choice());
+        put(object, "latency", shape.latency);
         put(object, "overflow", static_cast<double>(shape.overflow));
       });
 }

@@ -16,6 +16,7 @@
 #include "contract/staging.h"
 #include "contract/typescript.h"
 #include "contract/words.h"
+#include "core/base/histogram.h"
 #include "core/base/thread_slots.h"
 #include "core/gate/gate_memory.h"
 #include "core/gate/in_flight_table.h"
@@ -88,6 +89,14 @@ inline void describe_queue(TypeScript& to) {
       {{"done", kDone}, {"showElsewhere", kShowElsewhere}, {"thenRing", kThenRing}, {"thenTell", kThenTell}});
 }
 
+// See Histogram::index_of().
+inline void describe_waits(TypeScript& to) {
+  to.number("bucketsPerPower",
+            "How many buckets of equal width a histogram has below this number, and for each power of two "
+            "from it on.",
+            Histogram::kSub);
+}
+
 inline void describe_limiter(TypeScript& to) {
   to.words<Tier>("tiers", "The tiers that can refuse a request.");
   to.numbers(
@@ -145,6 +154,9 @@ inline void describe_staging(TypeScript& to) {
               {"reasonBytes", QueueStaging::kReasonBytes},
               {"figures", QueueStaging::kFigures},
               {"bytes", QueueStaging::kBytes}});
+  to.numbers(
+      "waitsStaging", "Offsets in the buffer that waits() fills, in bytes.",
+      {{"sum", WaitsStaging::kSum}, {"buckets", WaitsStaging::kBuckets}, {"bytes", WaitsStaging::kBytes}});
   to.numbers("batchStaging", "Offsets in the buffer of a batch, in bytes.",
              {{"count", BatchStaging::kCount},
               {"permits", BatchStaging::kPermits},
@@ -285,6 +297,7 @@ inline std::string text() {
   TypeScript to;
   describe_answers(to);
   describe_queue(to);
+  describe_waits(to);
   describe_limiter(to);
   describe_stock(to);
   describe_gate(to);

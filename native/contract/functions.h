@@ -19,7 +19,7 @@ inline constexpr std::string_view kQueue[] = {
     "takeOne",      "wantDropped", "park",      "unpark",      "setRef",     "awaitRecord", "spin",
     "consumes",     "giveLease",   "onArrival", "drained",     "consumed",   "empty",       "awaitEmpty",
     "emptied",      "close",       "closed",    "depth",       "claimed",    "gone",        "stats",
-    "dispose"};
+    "waits",        "dispose"};
 inline constexpr std::string_view kLimiter[] = {
     "allow",    "allowOne",  "tryAcquire", "peek",     "rooms",   "release", "penalize", "reward",
     "refund",   "reset",     "block",      "overload", "acquire", "tend",    "told",     "leave",

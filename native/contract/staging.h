@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "contract/limits.h"
+#include "core/base/histogram.h"
 #include "core/base/layout.h"
 #include "core/limiter/limiter_window.h"
 #include "core/queue/ring.h"
@@ -40,6 +41,12 @@ struct QueueStaging {
     Layout layout;
     std::uint64_t in_apart, words, in, out, dropped;
   };
+};
+
+// What waits() writes: doubles. `sum` in nanoseconds, then how many waits are in each bucket of the histogram.
+struct WaitsStaging {
+  static constexpr std::size_t kSum = 0, kBuckets = 8,
+                               kBytes = kBuckets + Histogram::kBuckets * sizeof(double);
 };
 
 // A batch gathers records:  | count : u32 | permits : u32 | records ... |

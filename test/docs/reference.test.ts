@@ -5,12 +5,13 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entryPoints = [
   ...['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch', 'redis/index'],
+  ...['observe/metrics'],
 ];
 /**
- * Interfaces that describe what sluice uses of a framework, or of a client of Redis. The pages of these document their
- * functions.
+ * Interfaces that describe what sluice uses of a framework, of a client of Redis, or of a registry of metrics. The
+ * pages of these document their functions.
  */
-const frameworks = /^(?:Fastify|Koa|Hono|Http|NodeRedisClient|IoRedisClient)/;
+const frameworks = /^(?:Fastify|Koa|Hono|Http|NodeRedisClient|IoRedisClient|MetricRegistry)/;
 
 interface Member {
   readonly name: string;
@@ -97,7 +98,9 @@ import { WebSocketServer } from 'ws';
 import * as sluice from '../lib/index.js';
 import { type Crew, deadLetterRecord, dispatch } from '../lib/dispatch/index.js';
 import { Redis } from 'ioredis';
+import { Registry } from 'prom-client';
 import { createClient } from 'redis';
+import { register } from '../lib/observe/metrics.js';
 import * as http from '../lib/http/index.js';
 import { ioRedis, nodeRedis, RedisQueue, RedisWorkers, redisStore, type RedisPort } from '../lib/redis/index.js';
 import { spill } from '../lib/overflow/index.js';
@@ -117,6 +120,7 @@ declare const order: Order, orders: Order[], debit: Order, credit: Order, totals
 declare const app: Express, fastify: FastifyInstance, server: Server, wss: WebSocketServer;
 declare const key: string, user: string, request: any, response: any, workerData: any, database: any, log: any, handler: any, isPasswordRight: boolean;
 declare let dropped: number;
+declare const waits: sluice.WaitHistogram, before: sluice.WaitHistogram;
 declare const Bun: {
   serve(options: {
     fetch(request: Request, server: { upgrade(request: Request, options: object): boolean }): unknown;

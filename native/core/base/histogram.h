@@ -21,15 +21,14 @@ class Histogram {
 
   std::uint64_t count() const noexcept {
     std::uint64_t total = 0;
-    for (const auto& count : counts_) total += count.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < kBuckets; ++i) total += in_bucket(i);
     return total;
   }
   std::uint64_t max() const noexcept { return max_.load(std::memory_order_relaxed); }
+  std::uint64_t sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
   double mean() const noexcept {
     const std::uint64_t total = count();
-    return total == 0
-               ? 0
-               : static_cast<double>(sum_.load(std::memory_order_relaxed)) / static_cast<double>(total);
+    return total == 0 ? 0 : static_cast<double>(sum()) / static_cast<double>(total);
   }
 
   // Returns about the value below which the share `quantile` of the recorded values lies: 0 means the least value, 1
@@ -40,7 +39,7 @@ class Histogram {
     const auto rank = static_cast<std::uint64_t>(quantile * static_cast<double>(total - 1));
     std::uint64_t seen = 0;
     for (std::uint32_t i = 0; i < kBuckets; ++i) {
-      seen += counts_[i].load(std::memory_order_relaxed);
+      seen += in_bucket(i);
       if (seen > rank) {
         const std::uint64_t middle = middle_of(i);
         return middle < max() ? middle : max();
@@ -49,11 +48,17 @@ class Histogram {
     return max();
   }
 
- private:
+  // How many buckets there are below 2^kSubBits, and for each power of two from there on.
   static constexpr std::uint32_t kSubBits = 5;
   static constexpr std::uint32_t kSub = 1u << kSubBits;
   static constexpr std::uint32_t kBuckets = kSub + (64 - kSubBits) * kSub;
 
+  // Returns how many values are in a bucket: see index_of().
+  std::uint64_t in_bucket(std::uint32_t index) const noexcept {
+    return counts_[index].load(std::memory_order_relaxed);
+  }
+
+ private:
   static std::uint32_t index_of(std::uint64_t value) noexcept {
     if (value < kSub) return static_cast<std::uint32_t>(value);
     const auto shift = static_cast<std::uint32_t>(std::bit_width(value)) - 1 - kSubBits;

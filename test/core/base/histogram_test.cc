@@ -38,6 +38,22 @@ TEST_CASE("an empty histogram reports zero for everything") {
   for (const double quantile : {0., 0.5, 0.999, 1.}) CHECK(histogram->at(quantile) == 0);
 }
 
+TEST_CASE("a power of two from 32 on is the border of a bucket") {
+  for (int bit = 5; bit < 64; ++bit) {
+    const std::uint64_t power = 1ULL << bit;
+    const auto histogram = empty();
+    histogram->record(power - 1);
+    histogram->record(power);
+    // Histogram::kSub buckets for each power of two, after those of 0 to 31.
+    const std::uint32_t border =
+        Histogram::kSub * (static_cast<std::uint32_t>(bit) - Histogram::kSubBits + 1);
+    CAPTURE(bit);
+    REQUIRE(histogram->in_bucket(border - 1) == 1);
+    REQUIRE(histogram->in_bucket(border) == 1);
+    REQUIRE(histogram->sum() == 2 * power - 1);
+  }
+}
+
 TEST_CASE("a single value is reported within 1/64 at every quantile, over the whole range of 64 bits") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
