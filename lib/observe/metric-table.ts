@@ -83,7 +83,7 @@ function gauge<Name extends PartName>(
 }
 
 /** The borders of the buckets of waits: 2^14 to 2^34 nanoseconds, where the histogram of a queue is exact. */
-const waitBorders: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (14 + i));
+export const waitBorders: readonly number[] = Array.from({ length: 21 }, (_, i) => 2 ** (14 + i));
 const quantiles = [0.5, 0.9, 0.99, 0.999];
 
 const outcomes: Readonly<Record<string, keyof GateStats>> = {

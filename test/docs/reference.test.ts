@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entryPoints = [
   ...['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch', 'redis/index'],
-  ...['observe/metrics'],
+  ...['observe/metrics', 'observe/otel'],
 ];
 /**
  * Interfaces that describe what sluice uses of a framework, of a client of Redis, or of a registry of metrics. The
@@ -101,6 +101,7 @@ import { Redis } from 'ioredis';
 import { Registry } from 'prom-client';
 import { createClient } from 'redis';
 import { register } from '../lib/observe/metrics.js';
+import { activeTrace, type Instrumented, instrument, spanContextOf } from '../lib/observe/otel.js';
 import * as http from '../lib/http/index.js';
 import { ioRedis, nodeRedis, RedisQueue, RedisWorkers, redisStore, type RedisPort } from '../lib/redis/index.js';
 import { spill } from '../lib/overflow/index.js';
@@ -119,6 +120,7 @@ declare const crew: Crew<Order>, hold: sluice.Hold, reservation: bigint, decisio
 declare const order: Order, orders: Order[], debit: Order, credit: Order, totals: Map<number, number>;
 declare const app: Express, fastify: FastifyInstance, server: Server, wss: WebSocketServer;
 declare const key: string, user: string, request: any, response: any, workerData: any, database: any, log: any, handler: any, isPasswordRight: boolean;
+declare const instrumented: Instrumented;
 declare let dropped: number;
 declare const waits: sluice.WaitHistogram, before: sluice.WaitHistogram;
 declare const Bun: {
