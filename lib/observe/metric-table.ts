@@ -97,6 +97,11 @@ const outcomes: Readonly<Record<string, keyof GateStats>> = {
   other: 'otherwiseRefused',
 };
 
+/** Returns how many orders had each outcome. */
+export function outcomesOf(stats: GateStats): Record<string, number> {
+  return Object.fromEntries(Object.entries(outcomes).map(([name, figure]) => [name, stats[figure]]));
+}
+
 export const metrics: readonly Metric[] = [
   counter('queue', 'records_pushed', '{record}', 'Records pushed to the queue.', ({ pushed }) => one(pushed)),
   counter('queue', 'records_popped', '{record}', 'Records consumed.', ({ popped }) => one(popped)),
@@ -158,10 +163,7 @@ export const metrics: readonly Metric[] = [
     aggregator: 'max',
   },
   counter('gate', 'admissions', '{order}', 'Answers of the gate to orders, by the outcome.', (stats) =>
-    by(
-      'outcome',
-      Object.fromEntries(Object.entries(outcomes).map(([name, figure]) => [name, stats[figure]])),
-    ),
+    by('outcome', outcomesOf(stats)),
   ),
   gauge(
     'gate',

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entryPoints = [
   ...['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch', 'redis/index'],
-  ...['observe/metrics', 'observe/otel'],
+  ...['observe/dashboard', 'observe/metrics', 'observe/otel'],
 ];
 /**
  * Interfaces that describe what sluice uses of a framework, of a client of Redis, or of a registry of metrics. The
@@ -88,7 +88,7 @@ function lacking({ name, symbol, isCall }: Member, checker: ts.TypeChecker): str
 /** The declarations that the examples assume. */
 const given = `
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { ReadableStream } from 'node:stream/web';
 import type { Express } from 'express';
 import type { FastifyInstance } from 'fastify';
@@ -100,6 +100,7 @@ import { type Crew, deadLetterRecord, dispatch } from '../lib/dispatch/index.js'
 import { Redis } from 'ioredis';
 import { Registry } from 'prom-client';
 import { createClient } from 'redis';
+import { type Dashboard, dashboard } from '../lib/observe/dashboard.js';
 import { register } from '../lib/observe/metrics.js';
 import { activeTrace, type Instrumented, instrument, spanContextOf } from '../lib/observe/otel.js';
 import * as http from '../lib/http/index.js';
@@ -120,7 +121,7 @@ declare const crew: Crew<Order>, hold: sluice.Hold, reservation: bigint, decisio
 declare const order: Order, orders: Order[], debit: Order, credit: Order, totals: Map<number, number>;
 declare const app: Express, fastify: FastifyInstance, server: Server, wss: WebSocketServer;
 declare const key: string, user: string, request: any, response: any, workerData: any, database: any, log: any, handler: any, isPasswordRight: boolean;
-declare const instrumented: Instrumented;
+declare const instrumented: Instrumented, board: Dashboard;
 declare let dropped: number;
 declare const waits: sluice.WaitHistogram, before: sluice.WaitHistogram;
 declare const Bun: {
