@@ -63,6 +63,10 @@ export class CashierCrew {
     }
   }
 
+  stats() {
+    return this.#crew.stats();
+  }
+
   async terminate() {
     clearInterval(this.#chaos);
     await this.#crew.close({ timeoutMs: 0 });

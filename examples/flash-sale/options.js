@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
  * @property {boolean} json
  * @property {boolean} serve
  * @property {boolean} load   whether to send the built-in load
+ * @property {boolean} dashboard whether a page shows the sale while it runs
  * @property {string | undefined} overflow the file that keeps orders beyond the queue
  * @property {boolean} help
  */
@@ -52,6 +53,7 @@ Options
                      its own unless --requests is given
   --overflow <file>  keep orders for which the queue has no room in this file, a SQLite file (Node.js
                      20: an LMDB file, with the package lmdb), and handle them when it has
+  --dashboard        serve a page that shows the sale while it runs, and print its address
   --help             print this
 
 Exit code 0: nothing was oversold, every admitted order was resolved exactly once and in the order of
@@ -84,6 +86,7 @@ export function parseOptions(args) {
     connections: integer('connections', given.connections),
     json: given.json ?? false,
     serve: given.serve ?? false,
+    dashboard: given.dashboard ?? false,
     overflow: given.overflow,
     load: given.serve !== true || given.requests !== undefined,
     help: given.help ?? false,
@@ -106,6 +109,7 @@ function parse(args) {
         chaos: { type: 'boolean' },
         json: { type: 'boolean' },
         serve: { type: 'boolean' },
+        dashboard: { type: 'boolean' },
         overflow: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -2,6 +2,7 @@
 import { AdmissionDesk } from './admission-desk.js';
 import { collectBooks, findProblems } from './books.js';
 import { CashierCrew } from './crew.js';
+import { openDashboard } from './dashboard.js';
 import { Interruption } from './interruption.js';
 import { DurableDesk, openOverflow } from './overflow.js';
 import { buildReport } from './report.js';
@@ -36,6 +37,8 @@ export async function runSale(options) {
       : new StreamDesk(sale.gate, till);
   const server = new OrderServer((text) => desk.answer(text));
   const cashier = openTill(sale, options);
+  const crew = cashier instanceof CashierCrew ? cashier : undefined;
+  const board = options.dashboard ? await openDashboard(sale, crew) : undefined;
   try {
     await cashier.ready;
     await till?.ready;
@@ -79,6 +82,7 @@ export async function runSale(options) {
     });
   } finally {
     interruption.forget();
+    board?.close();
     await cashier.terminate();
     await till?.terminate();
     await sale.dispose();

@@ -25,11 +25,11 @@ const TABLE_SIZE_MAX = 1_000_000;
 
 /**
  * Creates everything that the threads share: the queue, the limiter, the stock, and the gate in front of them.
- * @param {{ requests: number, users: number, overflow?: string | undefined }} expected
+ * @param {{ requests: number, users: number, overflow?: string | undefined, dashboard?: boolean }} expected
  */
-export function openSale({ requests, users, overflow: path }) {
+export function openSale({ requests, users, overflow: path, dashboard: latency = false }) {
   const overflow = path === undefined ? undefined : overflowAt(path);
-  const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY, ...(overflow && { overflow }) });
+  const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY, latency, ...(overflow && { overflow }) });
   const limiter = Limiter.create({
     tokenBucket: { ratePerSecond: 250, burst: 150 },
     slidingWindow: { limit: 300, windowMs: 1_000, buckets: 20 },
