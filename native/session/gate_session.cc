@@ -65,6 +65,7 @@ ResolveResult GateSession::resolve(std::uint32_t entry, std::uint64_t reservatio
   const AdmittedOrder order = table_[entry].order;
   const ResolveResult result = resolve_reservation(order.reservation, confirm, quantity);
   if (result == ResolveResult::kBadQuantity) return result;
+  SLUICE_PROBE(settle, queue_id(), entry, confirm, result);
   release_place(order);
   table_.remove(entry);
   return result;

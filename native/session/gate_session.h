@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/probe.h"
 #include "core/gate/admission.h"
 #include "core/gate/gate_memory.h"
 #include "core/gate/in_flight_table.h"
@@ -99,6 +100,8 @@ class GateSession {
  private:
   // Called with the result of each request: wakes the threads that the result concerns.
   Admission::Result done(const Admission::Result& result, const Key* key) noexcept;
+  // Names the gate's queue to tracers.
+  std::uint64_t queue_id() const noexcept { return admission_.queue->ring().id(); }
   std::uint64_t stock_time() const noexcept {
     return parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
   }
@@ -179,6 +182,7 @@ inline GateSession::InHand GateSession::hand_out(std::uint32_t entry, std::uint6
   InFlightTable::Entry& taken = table_[entry];
   const AdmittedOrder& order = taken.order;
   const InHand in_hand{order.reserved() ? order.reservation : 0, entry, taken.deliveries};
+  SLUICE_PROBE(hand, queue_id(), entry, in_hand.reservation, in_hand.deliveries);
   taken.renew_at = kNever;
   if (parts_.stock == nullptr || !order.reserved()) return in_hand;
   const std::uint64_t until = parts_.stock->ledger().held_until(order.reservation);

@@ -54,7 +54,7 @@ PushResult QueueSession::push_when_full(std::uint32_t lane, std::uint64_t now, s
     return queue_.push_over(
         lane, in_, now, ttl, [](std::uint64_t) {}, dropped);
   }
-  if (!waits) slot_.count(Queue::kRejected);
+  if (!waits) count_rejected(lane, 1);
   return PushResult::kFull;
 }
 
@@ -66,7 +66,7 @@ Ring<>::Claim QueueSession::push_many(std::uint32_t lane, std::uint32_t count, s
   Ring<>::Claim claim = queue_.push_many(lane, in_from(0), count, now, ttl);
   if (claim.count == count || claim.closed) return claim;
   if (!queue_.overwrites()) {
-    slot_.count(Queue::kRejected, count - claim.count + more);
+    count_rejected(lane, count - claim.count + more);
     return claim;
   }
   claim.count += push_over(lane, in_from(claim.count), count - claim.count, false, now, ttl);
@@ -177,7 +177,7 @@ std::uint32_t QueueSession::fill_batch(Batch& batch) {
   const std::uint32_t has = std::min(words.get<std::uint32_t>(BatchStaging::kPermits), permits_[batch.lane]);
   const std::uint32_t permits = has >= most ? has : has + reserve(batch.lane, most - has);
   words.put(BatchStaging::kPermits, permits);
-  if (permits == 0) slot_.count(Queue::kRejected);
+  if (permits == 0) count_rejected(batch.lane, 1);
   return permits;
 }
 

@@ -14,6 +14,7 @@
 #include "contract/answers.h"
 #include "contract/staging.h"
 #include "core/base/clock.h"
+#include "core/base/probe.h"
 #include "core/queue/queue.h"
 #include "core/queue/queue_consumer.h"
 #include "session/queue_cell.h"
@@ -84,7 +85,9 @@ class QueueSession {
   // Called after records were pushed, or may have been (for waiters that were served), and after the queue was closed.
   // Rings the consumer's bell, if the consumer is parked.
   void ring_if_parked() {
-    if (queue_.must_ring()) host_.ring_consumer();
+    if (!queue_.must_ring()) return;
+    SLUICE_PROBE(ring, queue_.ring().id());
+    host_.ring_consumer();
   }
   // Pushes the record in `in`. `waits`: the caller will wait for room, so a full queue does not count as a rejection.
   PushResult push(std::uint32_t lane, std::uint64_t ttl, bool waits = false) {
@@ -218,6 +221,11 @@ class QueueSession {
   // records.
   std::uint32_t batch_records(const Batch& batch) const {
     return static_cast<std::uint32_t>((batch.buffer.size() - BatchStaging::kRecords) / record_bytes_);
+  }
+  // Counts records of the lane that were rejected.
+  void count_rejected(std::uint32_t lane, std::uint64_t count) {
+    SLUICE_PROBE(full, queue_.ring(lane).id(), count);
+    slot_.count(Queue::kRejected, count);
   }
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
   // Pushes to a queue that overwrites. Returns how many records it accepted: all, unless the queue is closed and they

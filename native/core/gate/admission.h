@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "core/base/clock.h"
+#include "core/base/probe.h"
 #include "core/gate/admission_fields.h"
 #include "core/gate/order_push.h"
 #include "core/gate/order_tag.h"
@@ -126,6 +127,7 @@ class Admission {
   static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                         Push way) noexcept {
     const Result result = decide<kPlain>(parts, fields, asked, way);
+    SLUICE_PROBE(admit, parts.queue->ring().id(), result.outcome, result.tier, result.reservation);
     parts.slot->count(counter_of(result.outcome));
     if (result.outcome == Outcome::kQueueFull) parts.queue_slot->count(Queue::kRejected);
     return result;

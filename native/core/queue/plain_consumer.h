@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/base/probe.h"
 #include "core/queue/queue_control.h"
 #include "core/queue/ring.h"
 
@@ -18,6 +19,7 @@ class PlainConsumer {
   std::uint32_t show(std::uint32_t max, Visit&& visit) const noexcept {
     std::uint32_t count = 0;
     for (Ring<>::Cursor at(ring_, ring_.head()); count < max && at.readable(); at.next()) {
+      SLUICE_PROBE(pop, ring_.id(), at.position());
       visit(count, at);
       at.pull_stamp_line();
       ++count;

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "core/base/check.h"
+#include "core/base/probe.h"
 #include "core/queue/plain_consumer.h"
 #include "core/queue/queue.h"
 
@@ -101,13 +102,19 @@ class QueueConsumer {
   // the announcement and returns false.
   bool park() noexcept {
     control_.doorbell.park();
-    if (!readable() && !drained()) return true;
+    if (!readable() && !drained()) {
+      SLUICE_PROBE(park, queue_.ring().id());
+      return true;
+    }
     control_.doorbell.unpark();
     return false;
   }
   void unpark() noexcept { control_.doorbell.unpark(); }
   // Counts a wake-up of the consumer.
-  void woke() noexcept { add(control_.wakeups, 1); }
+  void woke() noexcept {
+    SLUICE_PROBE(wake, queue_.ring().id());
+    add(control_.wakeups, 1);
+  }
 
  private:
   static void add(std::atomic<std::uint64_t>& word, std::uint64_t by) noexcept {
@@ -210,6 +217,7 @@ class QueueConsumer {
     const auto* payload = static_cast<const std::byte*>(ring.record(head));
     look.room_for_dropped = dropped(reason, shape_.record(payload), lane, ring.slot_index(head));
     note_depth();
+    SLUICE_PROBE(drop, ring.id(), head, reason);
     add(control_.dropped[static_cast<std::uint32_t>(reason)], 1);
     if (head == control_.measured[lane]) control_.measured[lane] += kRingStep;
     advance(lane, 1);
@@ -223,6 +231,7 @@ class QueueConsumer {
     std::uint64_t& next = look.position[lane];
     const Ring<>::Cursor at(ring, next);
     const std::byte* payload = at.record();
+    SLUICE_PROBE(pop, ring.id(), next);
     if (shape_.latency && next == control_.measured[lane]) {  // not shown before
       control_.waits.record(waited(payload, look.now));
       control_.measured[lane] += kRingStep;

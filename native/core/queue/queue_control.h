@@ -56,6 +56,7 @@ struct QueueControl {
     // Relaxed: it is a count, and one thread at a time writes it.
     std::atomic<std::uint64_t>& count = dropped[static_cast<std::uint32_t>(Dropped::kOldest)];
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    SLUICE_PROBE(drop, ring.id(), ring.head(), Dropped::kOldest);
     if (ring.head() == measured[lane]) measured[lane] += kRingStep;
     ring.advance(ring.head() + kRingStep);
   }

@@ -38,6 +38,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/layout.h"
+#include "core/base/probe.h"
 
 namespace sluice {
 
@@ -108,6 +109,7 @@ class Ring {
       return stamp().load(std::memory_order_acquire) == position_ + kRingStep;
     }
     void publish() const noexcept {
+      SLUICE_PROBE(push, reinterpret_cast<std::uintptr_t>(first_), position_);
       // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
       stamp().store(position_ + kRingStep, std::memory_order_release);
     }
@@ -383,6 +385,8 @@ class Ring {
     return position_of(control_->tail.load(std::memory_order_relaxed));
   }
   const void* memory() const noexcept { return control_; }
+  // Names the ring to tracers, the same in all threads of the process: the address of the first slot.
+  std::uint64_t id() const noexcept { return reinterpret_cast<std::uintptr_t>(slots_); }
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t record_bytes() const noexcept { return record_bytes_; }
   std::uint64_t slot_index(std::uint64_t position) const noexcept {
