@@ -59,9 +59,9 @@ export interface QueueStats {
   readonly waitNs: WaitStats;
   /**
    * How this object pushes: 'wasm' through WebAssembly, which is about three times as fast, or 'native' through
-   * Node-API. It is 'native' if the queue has `ttlMs`, `latency` or `shed`, does not fit into the memory of 1 GiB that
-   * WebAssembly shares, or was created in a process or on a system without such memory (`node --jitless`, systems other
-   * than Linux).
+   * Node-API. It is 'native' if the queue has `ttlMs`, `latency`, `shed` or `trace`, does not fit into the memory of
+   * 1 GiB that WebAssembly shares, or was created in a process or on a system without such memory (`node --jitless`,
+   * systems other than Linux).
    */
   readonly path: 'wasm' | 'native';
 }

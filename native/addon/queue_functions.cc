@@ -159,7 +159,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
 }
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
-//               commit, shed?: { targetMs, intervalMs }, clock? }, staging?)
+//               trace, commit, shed?: { targetMs, intervalMs }, clock? }, staging?)
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedQueue>();
@@ -193,8 +193,9 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!intact(options)) return {};
   Piece cell = cell_for(info.Env(), info[1], shape.record_bytes);
   if (!cell && info[1].IsUndefined()) return Napi::String::New(info.Env(), kNoCell);
-  // Only a queue for which the WebAssembly face has calls belongs in the arena.
-  Arena* arena = shape.meta_bytes() == 0 ? Environment::of(info.Env()).window() : nullptr;
+  // Only a queue for which the WebAssembly face has calls belongs in the arena. The face has no probes.
+  const bool has_face = shape.meta_bytes() == 0 && !flag(options, "trace");
+  Arena* arena = has_face ? Environment::of(info.Env()).window() : nullptr;
   shared->segment = Segment::create<Queue>(shape, schema, commit, Queue::tags_bytes(shape), arena);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   Queue(shared->segment.body(), shape).format(start);

@@ -100,7 +100,7 @@ describe.skipIf(process.platform !== 'linux')('the two faces of a queue', () => 
 
 describe('a queue that cannot use WebAssembly', () => {
   const program = new URL('./programs/native.js', import.meta.url);
-  const cases = ['--jitless', 'latency', 'ttlMs', 'shed', 'large', 'off', 'no address space'];
+  const cases = ['--jitless', 'latency', 'trace', 'ttlMs', 'shed', 'large', 'off', 'no address space'];
   it.each(nodes.flatMap(({ node, name }) => cases.map((why) => ({ node, name, why }))))(
     'works natively, and says so: $why, $name',
     async ({ node, why }) => {

@@ -15,7 +15,12 @@ if (why === 'no address space') {
 }
 const Row = record({ number: u32 });
 /** @type {Record<string, object>} */
-const options = { latency: { latency: true }, ttlMs: { ttlMs: 60_000 }, shed: { shed: {} } };
+const options = {
+  latency: { latency: true },
+  trace: { trace: true },
+  ttlMs: { ttlMs: 60_000 },
+  shed: { shed: {} },
+};
 const Large = record({ octets: bytes(65_000) });
 const queue =
   why === 'large'
