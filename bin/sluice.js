@@ -1,11 +1,19 @@
 #!/usr/bin/env node
 /** The command `sluice`. */
 
+const usage = `Usage: sluice <command> [options]        (sluice <command> --help names them)
+
+  bench   measures sluice on this machine
+  trace   tells where the orders of a running process waited`;
+
 const [command, ...args] = process.argv.slice(2);
 if (command === 'bench') {
   const { bench } = await import('../bench/run.js');
   process.exitCode = await bench(args);
+} else if (command === 'trace') {
+  const { trace } = await import('../dist/trace/command.js');
+  process.exitCode = await trace(args);
 } else {
-  console.log('Usage: sluice bench [options]        (sluice bench --help names them)');
+  console.log(usage);
   process.exitCode = command === undefined || command === '--help' ? 0 : 2;
 }

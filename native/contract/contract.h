@@ -81,6 +81,7 @@ inline void describe_queue(TypeScript& to) {
   to.words<Dropped>("dropReasons", "Reasons why a record left the queue without being consumed.");
   to.words<WaiterState>("waiterStates", "States of a wait for room.");
   to.words<Park>("parks", "The next step of a consumer that found no record.");
+  to.number("ringPositionBits", "How many lower bits of the word of a position are 0.", kRingPositionShift);
   to.number("shownAndGone", "The answer of next() when it shows one record that has already left the queue.",
             kShownAndGone);
   to.numbers(

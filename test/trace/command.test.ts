@@ -1,0 +1,80 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { settingsOf, usage } from '../../lib/trace/command.js';
+import { run } from '../program.js';
+
+const sluice = new URL('../../bin/sluice.js', import.meta.url);
+const command = (...args: readonly string[]): ReturnType<typeof run> => run(sluice, ['trace', ...args]);
+
+describe('the command line', () => {
+  it('has the defaults that its help names', () => {
+    expect(settingsOf(['--pid', '40'])).toEqual({
+      pid: 40,
+      seconds: 5,
+      slowMs: 5,
+      top: 8,
+      json: false,
+      html: undefined,
+      bpf: true,
+      showProgram: false,
+    });
+    for (const option of ['seconds', 'slow-ms', 'top'])
+      expect(usage).toMatch(new RegExp(`--${option} .*\\n?.*default`));
+  });
+
+  it.each([
+    [[], '--pid must be the number of a process, not absent'],
+    [['--pid', 'node'], "--pid must be the number of a process, not 'node'"],
+    [['--pid', '0'], '--pid'],
+    [['--pid', '1.5'], '--pid'],
+    [['--pid', '1', '--seconds', '0'], '--seconds must be more than 0'],
+    [['--pid', '1', '--seconds', '1e3'], '--seconds'],
+    [['--pid', '1', '--seconds', 'Infinity'], '--seconds'],
+    [['--pid', '1', '--slow-ms', '3600001'], '--slow-ms'],
+    [['--pid', '1', '--top', '0'], '--top'],
+    [['--pid', '1', '--sceonds', '5'], '--sceonds'],
+    [['--pid', '1', 'more'], 'more'],
+  ])('is refused with what is wrong: %j', (args, message) => {
+    expect(() => settingsOf(args)).toThrow(message);
+  });
+
+  it('exits with 2 and the usage if it is wrong, with 0 for --help, with 1 for a process that is not there', async () => {
+    expect(await command('--pid', 'x')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(usage),
+    });
+    expect(await command('--help')).toMatchObject({ code: 0, stdout: usage, stderr: '' });
+    expect(await command('--pid', `${2 ** 22}`)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('What to do: '),
+    });
+  });
+});
+
+describe.runIf(process.platform === 'linux')('without BPF', () => {
+  it('tells what /proc knows, as text, JSON and a page', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-trace-'));
+    try {
+      const html = join(folder, 'trace.html');
+      const args = ['--pid', `${process.pid}`, '--seconds', '0.2', '--no-bpf'];
+      const text = await command(...args, '--html', html);
+      expect(text).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(new RegExp(`^${process.pid} `, 'm')),
+      });
+      expect(readFileSync(html, 'utf8')).toContain(`sluice trace of process ${process.pid}`);
+      const { code, stdout } = await command(...args, '--json');
+      expect(code).toBe(0);
+      const report = JSON.parse(stdout);
+      expect(report).toMatchObject({ mode: 'proc', pid: process.pid });
+      expect(report.threads.length).toBeGreaterThan(0);
+      expect(report.threads.length).toBeLessThanOrEqual(8);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
