@@ -117,7 +117,7 @@ const testLinesMax = 400;
  * @type {Record<string, { lines: number, why: string }>}
  */
 const longer = {
-  'lib/binding/contract.ts': { lines: 530, why: 'generated: one line for each number and name' },
+  'lib/binding/contract.ts': { lines: 540, why: 'generated: one line for each number and name' },
 };
 
 /** Numbers of general use, which may be in any file: powers of ten, and a minute, an hour and a day in milliseconds. */
