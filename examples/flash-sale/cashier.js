@@ -4,6 +4,7 @@ import { Gate } from 'sluice';
 import { monotonicMs } from './clock.js';
 import { Order } from './order-schema.js';
 import { Payments } from './payments.js';
+import { runQueueOfThisThread } from './run-queue.js';
 
 /**
  * An entry of the cashier's book.
@@ -18,6 +19,8 @@ import { Payments } from './payments.js';
  * @property {number} admittedAt this and the next two times are monotonicMs()
  * @property {number} takenAt
  * @property {number} decidedAt just before confirm or cancel was called
+ * @property {{ taken: number, decided: number }} [processorWaits] how many milliseconds the cashier's thread had waited
+ *   for a processor, from its beginning to these two times
  */
 
 /**
@@ -31,6 +34,7 @@ if (parentPort === null) throw new Error('cashier.js runs as a worker thread: st
 
 const gate = Gate.attach(Order, workerData.gate);
 const payments = new Payments();
+const waitedForProcessor = runQueueOfThisThread();
 
 /** @type {HandledOrder[]} in the order in which the queue handed them out */
 const handled = [];
@@ -39,6 +43,7 @@ const handled = [];
 const allHandled = gate.consume(
   async (order, hold) => {
     const takenAt = monotonicMs();
+    const processorWaits = waitedForProcessor && { taken: waitedForProcessor(), decided: 0 };
     const { orderId: id, user, sku, quantity, admittedAt } = order;
     const entry = {
       reservation: String(hold.reservation),
@@ -51,10 +56,12 @@ const allHandled = gate.consume(
       admittedAt,
       takenAt,
       decidedAt: 0,
+      ...(processorWaits && { processorWaits }),
     };
     handled.push(entry);
     entry.paid = await payments.charge(id);
     entry.decidedAt = monotonicMs();
+    if (processorWaits && waitedForProcessor) processorWaits.decided = waitedForProcessor();
     entry.result = entry.paid ? hold.confirm() : hold.cancel();
   },
   { concurrency: 1 },

@@ -53,6 +53,7 @@ export function render(report) {
         latency('admission to handled', report.admissionToHandledMs),
       ],
     ),
+    ...explanation(report),
     '',
     ...table(
       ['units', 'offered', 'sold', 'returned', 'left'],
@@ -95,6 +96,27 @@ function latency(name, figures) {
   if (figures === null) return [name, '-', '-', '-', '-', '0'];
   const { p50, p99, p999, max, count } = figures;
   return [name, ...[p50, p99, p999, max].map((figure) => figure.toFixed(2)), whole(count)];
+}
+
+/**
+ * Says where the time of the slow ones went.
+ * @param {Report} report
+ */
+function explanation({ slowest, loop, elapsedMs }) {
+  const ms = (/** @type {number} */ figure) => figure.toFixed(2);
+  const share = (/** @type {number} */ waited) => ((100 * waited) / elapsedMs).toFixed(1);
+  const lines = [];
+  if (slowest !== null) {
+    const { waitMs, behindMs, processorMs, otherMs } = slowest;
+    const waited = processorMs === null ? '' : `, ${ms(processorMs)} for a processor`;
+    lines.push(
+      `  p99.9 of admission to cashier: ${ms(waitMs)} ms = ${ms(behindMs)} behind earlier orders${waited}, ${ms(otherMs)} other`,
+    );
+  }
+  const { delayMs, processorWaitMs: waited } = loop;
+  const processor = waited === null ? '' : `; it waited for a processor ${share(waited)} % of the time`;
+  lines.push(`  event loop of the server: ${ms(delayMs)} ms late at p99.9${processor}`);
+  return ['', ...lines];
 }
 
 /**

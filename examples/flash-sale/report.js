@@ -1,6 +1,7 @@
 // @ts-check
 import { CATALOGUE } from './catalogue.js';
 import { percentiles } from './percentiles.js';
+import { explainSlowest } from './slowest.js';
 import { allHold } from './verdicts.js';
 
 /**
@@ -18,6 +19,7 @@ import { allHold } from './verdicts.js';
  * @property {import('./verdicts.js').Books} books
  * @property {import('./verdicts.js').Verdicts} verdicts
  * @property {{ capacity: number, highWater: number, stored: number | null }} queue  stored: null without overflow
+ * @property {import('./loop-watch.js').LoopFigures} loop  of the server
  * @property {number} rssPeakBytes
  * @property {string[]} problems that are not a verdict, but make the run worthless
  */
@@ -54,6 +56,9 @@ export function buildReport({ options, findings, books, verdicts, problems, ...r
     admissionToHandledMs: percentiles(
       Float64Array.from(handled, (order) => order.decidedAt - order.admittedAt),
     ),
+    // A crew handles several orders at a time, and a stream is not behind the queue.
+    slowest: books.crew === undefined && books.stream === undefined ? explainSlowest(handled) : null,
+    loop: rest.loop,
     items: CATALOGUE.map(({ sku, name, quantity }) => itemLine(sku, name, quantity, handled)),
     queue: { capacity: rest.queue.capacity, peakDepth: rest.queue.highWater, stored: rest.queue.stored },
     rssPeakBytes: rest.rssPeakBytes,

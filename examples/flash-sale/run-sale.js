@@ -4,6 +4,7 @@ import { collectBooks, findProblems } from './books.js';
 import { CashierCrew } from './crew.js';
 import { openDashboard } from './dashboard.js';
 import { Interruption } from './interruption.js';
+import { watchLoop } from './loop-watch.js';
 import { DurableDesk, openOverflow } from './overflow.js';
 import { buildReport } from './report.js';
 import { openSale } from './sale.js';
@@ -44,6 +45,7 @@ export async function runSale(options) {
     await till?.ready;
     if (sale.overflow !== undefined) await openOverflow(sale.overflow);
     const url = await server.listen();
+    const watched = watchLoop();
     const startedAt = performance.now();
     const failure = endOf(cashier);
     failure.catch(() => {}); // after the closing, a failure means nothing, and nothing listens for it
@@ -56,6 +58,7 @@ export async function runSale(options) {
       admitted: () => desk.admitted.length,
     }).finally(() => server.close());
     const elapsedMs = performance.now() - startedAt;
+    const loop = watched();
 
     if (sale.overflow !== undefined) {
       await within(LAST_ORDERS_MS, sale.overflow.emptied(), 'the stored orders were not handled');
@@ -67,6 +70,7 @@ export async function runSale(options) {
     return buildReport({
       options,
       elapsedMs,
+      loop,
       byStatus: server.byStatus.toJSON(),
       byOutcome: server.byOutcome.toJSON(),
       findings,

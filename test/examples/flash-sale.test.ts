@@ -63,12 +63,19 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
       expect(p50).toBeGreaterThan(0);
     }
     expect(report.rssPeakBytes).toBeGreaterThan(10_000_000);
+
+    const { waitMs, behindMs, processorMs, otherMs } = report.slowest;
+    expect(waitMs).toBe(report.admissionToCashierMs.p999);
+    expect(behindMs + processorMs + otherMs).toBeCloseTo(waitMs, 6);
+    expect(report.loop.delayMs).toBeGreaterThan(0);
   });
 
   it('prints progress and the report as text without --json', async () => {
     const { code, stdout, stderr } = await run('--requests', '300', '--connections', '4');
     expect(stderr).toBe('');
     expect(stdout).toContain('100 %  300 of 300 requests');
+    expect(stdout).toMatch(/p99\.9 of admission to cashier: [\d.]+ ms = [\d.]+ behind earlier orders/);
+    expect(stdout).toMatch(/event loop of the server: [\d.]+ ms late at p99\.9/);
     expect(stdout).toMatch(/ok +nothing oversold/);
     expect(stdout).toMatch(/ok +every admitted order resolved exactly once/);
     expect(stdout).toMatch(/ok +order of processing = order of admission/);
