@@ -130,6 +130,7 @@ export class Real {
   async finish(model: Model): Promise<void> {
     await this.compare(model);
     const { count } = this.objects[0].stats().waitNs;
+    expect(this.objects[0].waits()?.count ?? 0).toBe(count);
     if (!model.config.latency) expect(count).toBe(0);
     else expect(count).toBeGreaterThanOrEqual(model.popped); // a record that was shown and then expired counts, too
   }
