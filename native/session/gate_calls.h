@@ -68,7 +68,12 @@ class GateCalls {
   double renew() const noexcept { return milliseconds(session_.renew()); }
 
  private:
-  AdmittedOrder aside() const noexcept { return words_.get<AdmittedOrder>(GateStaging::kAside); }
+  // Returns the order in the staging, which JavaScript can write: no order, unless admitAside may have put it there.
+  AdmittedOrder aside() const noexcept {
+    const auto order = words_.get<AdmittedOrder>(GateStaging::kAside);
+    const bool sound = session_.has_key_as_limiter(order) && order.hold_ns <= kHoldNsMax;
+    return sound ? order : AdmittedOrder{};
+  }
   std::int32_t answered(const Admission::Result& result) const noexcept {
     if (result.outcome == Outcome::kAdmitted) [[likely]] {
       words_.put(GateStaging::kReservation, result.reservation);

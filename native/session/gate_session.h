@@ -54,6 +54,11 @@ class GateSession {
     if (parts_.stock == nullptr) return cart_lines == 0;
     return cart_lines != 0 || fields_.sku.type != NumberType::kNone;
   }
+  // Whether the order has a key exactly if the limiter has keys.
+  bool has_key_as_limiter(const AdmittedOrder& order) const noexcept {
+    const Key* key = order.limiter_key();
+    return parts_.limiter == nullptr ? key == nullptr : parts_.limiter->fits(key);
+  }
   bool fits_record_alone() const noexcept { return fits_record_alone_; }
 
   // Admits the record in the `in` of the queue's session. A hold of 0 means the stock's default. If the gate has a

@@ -75,5 +75,5 @@ test('a checkout without a compiler has all groups', () => {
 test('a command that does not exist is answered with the usage', () => {
   const { status, stdout } = sluice('bnech');
   expect(status).toBe(2);
-  expect(stdout).toContain('Usage: sluice bench');
+  expect(stdout).toContain('Usage: sluice <command>');
 });
