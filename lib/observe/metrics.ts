@@ -72,7 +72,7 @@ const registered = new WeakMap<object, Map<string, RegisteredMetric>>();
 /**
  * Adds the figures of a queue, a limiter, a stock and a gate to a registry of `prom-client`, or one like it. Nothing is
  * counted for it: each scrape calls `stats()` of each object once, and `counts()` of each of the `skus`. Several
- * objects of a kind need different `labels`. What is disposed of in this thread disappears from the next scrape on.
+ * objects of a kind need different `labels`. A scrape leaves out the objects that this thread has disposed of.
  *
  * @param registry The registry.
  * @param options The objects, their `labels`, and the `skus` of the items whose units are exported.

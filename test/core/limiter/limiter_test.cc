@@ -49,6 +49,18 @@ TEST_CASE("a cost above the limit of a tier is refused by that tier, even if oth
   CHECK_FALSE(asked(3).oversized);
 }
 
+TEST_CASE("a clock that is behind that of the creator shows the time of the creation") {
+  Timed limited(config_of(1, 2, 4, 3));
+  const auto before_creation = [&](std::uint64_t cost) {
+    return limited.limiter.decide(*limited.thread, limited.clock, kEpoch - 100, cost, 0).refused_by;
+  };
+  CHECK(before_creation(2) == Tier::kNone);
+  CHECK(before_creation(1) == Tier::kTokenBucket);
+  CHECK(limited.ask() == Tier::kTokenBucket);
+  limited.manual.advance(kSecond);
+  CHECK(limited.ask() == Tier::kNone);
+}
+
 TEST_CASE("a cost of 0 passes whatever the debt, and only a block refuses it") {
   Timed limited(config_of(1, 5, 4, 3));
   REQUIRE(limited.decide(3).refused_by == Tier::kNone);

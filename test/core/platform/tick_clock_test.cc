@@ -18,7 +18,7 @@ using sluice::test::Random;
 struct Fake {
   static inline std::uint64_t true_ns = 0, per_second = 0, counter_ahead = 0, system_readings = 0;
   static inline std::uint64_t lost_ns =
-      0;  // how long the thread is away during the next reading of the system's clock
+      0;  // how long the thread is away after the next reading of the system's clock
 
   static void start(std::uint64_t ticks_per_second) {
     true_ns = 5'000'000'000;
@@ -32,9 +32,10 @@ struct Fake {
   }
   static std::uint64_t ns() noexcept {
     ++system_readings;
-    true_ns += 20 + lost_ns;
+    const std::uint64_t read = true_ns += 20;
+    true_ns += lost_ns;
     lost_ns = 0;
-    return true_ns;
+    return read;
   }
 };
 
@@ -104,6 +105,11 @@ TEST_CASE("a counter that jumps misleads for the rest of a span at most, and the
     settle(clock);
     last = clock.now();
     SUBCASE("forward, within the span") { Fake::counter_ahead += 300'000; }
+    SUBCASE("forward, within the span and then beyond it") {
+      Fake::counter_ahead += 300'000;
+      read();
+      Fake::counter_ahead += 3'000'000;
+    }
     SUBCASE("forward, far") { Fake::counter_ahead += 1ULL << 40; }
     SUBCASE("back") { Fake::counter_ahead -= 1'000'000; }
     SUBCASE("to another rate") { Fake::per_second = round % 2 == 0 ? 1'000'000'000 : 3'000'000'000; }

@@ -10,7 +10,7 @@ import { nativeStock } from '../../../dist/stock/index.js';
 const Order = record({ sku: u32 });
 
 /**
- * Makes a gate without fields by calling native code directly. `answer` returns the answer of its last admission.
+ * Makes a gate without fields by calling native code directly, with memory of its own as staging. `answer` returns the answer of its last admission.
  * @param {Stock} stock
  */
 function nativeGate(stock) {
@@ -21,7 +21,7 @@ function nativeGate(stock) {
   const staging = new ArrayBuffer(gateStaging.bytes);
   const gate = native.createGate(/** @type {any} */ (parts), {}, 4, staging, 0);
   if (typeof gate !== 'object') throw new Error(gate);
-  return { gate, answer: () => new Int32Array(staging)[gateStaging.answer / 4] ?? 0 };
+  return { gate, staging, answer: () => new Int32Array(staging)[gateStaging.answer / 4] ?? 0 };
 }
 const isKeyed = /** @type {() => boolean} */ (
   Object.getOwnPropertyDescriptor(Limiter.prototype, 'keyed')?.get
@@ -91,6 +91,17 @@ for (const [hold, count] of [
 }
 before.gate.admit();
 if (before.answer() >= 0) wrong.push('native admit() without a sku was taken');
+
+// An order that was kept aside comes back with a key that the limiter cannot have, or with an endless hold.
+for (const [key, hold, isSound] of /** @type {const} */ ([
+  [1n, 0n, false],
+  [0n, 2n ** 63n, false],
+  [0n, 0n, true],
+])) {
+  new BigUint64Array(before.staging, gateStaging.aside, 4).set([2n ** 64n - 1n, hold, key, key]);
+  if (Number(before.gate.pushAside()) > 0 !== isSound)
+    wrong.push(`aside, key ${key}, hold ${hold}: not ${isSound}`);
+}
 
 const lanes = Queue.create(Order, { capacity: 8, lanes: 2 });
 Object.defineProperty(lanes, 'lanes', { value: 1 });
