@@ -10,7 +10,8 @@ import { nativeStock } from '../../../dist/stock/index.js';
 const Order = record({ sku: u32 });
 
 /**
- * Makes a gate without fields by calling native code directly, with memory of its own as staging. `answer` returns the answer of its last admission.
+ * Makes a gate without fields by calling native code directly, with memory of its own as staging. `answer` returns the
+ * answer of its last admission.
  * @param {Stock} stock
  */
 function nativeGate(stock) {
