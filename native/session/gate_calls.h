@@ -88,7 +88,7 @@ class GateCalls {
     return static_cast<std::int32_t>(result.outcome);
   }
 
-  static constexpr double kHoldNsMax = kHoldMsMax * 1e6;
+  static constexpr auto kHoldNsMax = static_cast<std::uint64_t>(kHoldMsMax) * 1'000'000;
 
   GateSession& session_;
   Words words_;
