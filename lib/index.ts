@@ -35,6 +35,7 @@ export {
 export {
   type AttachOptions,
   type Batcher,
+  type ConsumeInPlaceOptions,
   type ConsumeOptions,
   type DropReason,
   type HandlerContext,

@@ -15,6 +15,8 @@ import type { Call } from './handlers.js';
 
 /** After this many records or milliseconds without a pause, a loop lets its thread's timers and I/O run. */
 const budgetPerTurn = 1024;
+/** The same for visits, which are short. */
+const visitsPerTurn = 4096;
 const turnMs = 4;
 /**
  * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many,
@@ -111,16 +113,27 @@ export class RecordSource {
       if (batch.length > 0) {
         yield batch;
         this.#budget -= batch.length;
-      } else if (spin === 0 || this.#native.spin(spin) !== 1) {
-        if (this.#ended || signal?.aborted) continue; // a listener that `take` called has ended the loop
-        const parked = this.#park();
-        if (parked === ENDED) return;
-        // A record is there: it came just now, or `take` has dropped records and looked no further.
-        if (parked !== PARKED) this.#budget -= emptyTake;
-        else if (!(await this.#arrived(signal))) return;
-        else this.#beginTurn();
+      } else if (!this.#sees(spin) && !(await this.#waited(signal))) {
+        return;
       }
       if (this.#budget <= 0 || performance.now() >= this.#turnEnds) await this.#turn();
+    }
+  }
+
+  /**
+   * Calls `visitSome` until the queue is closed and drained, and waits, as `batches` does with `take`. `visitSome`
+   * visits up to `max` records in their places, until the time `end` if it can, and returns how many.
+   *
+   * @throws what `visitSome` throws.
+   */
+  async visits(visitSome: (max: number, end: number) => number, spin: number): Promise<void> {
+    await undefined; // the caller gets its promise before the first visit
+    this.#beginTurn(visitsPerTurn);
+    while (!this.#ended) {
+      const visited = visitSome(this.#budget, this.#turnEnds);
+      this.#budget -= visited;
+      if (visited === 0 && !this.#sees(spin) && !(await this.#waited(undefined, visitsPerTurn))) return;
+      if (this.#budget <= 0 || performance.now() >= this.#turnEnds) await this.#turn(visitsPerTurn);
     }
   }
 
@@ -143,14 +156,34 @@ export class RecordSource {
     }
   }
 
-  #beginTurn(): void {
-    this.#budget = budgetPerTurn;
+  /** Whether a record is seen within `spin` looks. */
+  #sees(spin: number): boolean {
+    return spin > 0 && this.#native.spin(spin) === 1;
+  }
+
+  /** Resolves to true when there may be something to take, or the signal has aborted; to false at the end. */
+  async #waited(signal: AbortSignal | undefined, budget = budgetPerTurn): Promise<boolean> {
+    if (this.#ended || signal?.aborted) return true; // a listener that `take` called has ended the loop
+    const parked = this.#park();
+    if (parked === ENDED) return false;
+    if (parked !== PARKED) {
+      // A record is there: it came just now, or `take` has dropped records and looked no further.
+      this.#budget -= emptyTake;
+      return true;
+    }
+    if (!(await this.#arrived(signal))) return false;
+    this.#beginTurn(budget);
+    return true;
+  }
+
+  #beginTurn(budget = budgetPerTurn): void {
+    this.#budget = budget;
     this.#turnEnds = performance.now() + turnMs;
   }
 
-  async #turn(): Promise<void> {
+  async #turn(budget = budgetPerTurn): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    this.#beginTurn();
+    this.#beginTurn(budget);
   }
 
   /** Returns PARKED if the loop must wait, ENDED if no more records will come; otherwise there is something to take. */

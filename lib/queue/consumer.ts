@@ -10,13 +10,21 @@ import {
   shownAndGone,
   stagedRecords,
 } from '../binding/index.js';
-import { isInteger, optionError, SluiceError } from '../input/index.js';
+import { isInteger, onAbort, optionError, SluiceError } from '../input/index.js';
 import type { RecordType, RecordView } from '../record/index.js';
 import { type ConsumedBy, type ConsumeLoop, RecordSource } from './consume-loop.js';
+import { Drops } from './drops.js';
 import type { Events } from './events.js';
 import { checkedConsume, fail, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { handedBy, type OverflowLayer } from './layer.js';
-import { type ConsumeOptions, checkBatch, checkTimeout, drainError } from './options.js';
+import {
+  type ConsumeInPlaceOptions,
+  type ConsumeOptions,
+  checkBatch,
+  checkedInPlace,
+  checkTimeout,
+  drainError,
+} from './options.js';
 import { checked, Outlet } from './outlet.js';
 import { sliceMs } from './producer.js';
 
@@ -34,15 +42,12 @@ export class Consumer<T> {
   readonly #native: NativeQueue;
   readonly #outlet: Outlet<T>;
   readonly #quick: Quick<T>;
-  readonly #events: Events<T>;
-  readonly #drops: boolean;
+  /** Undefined if the consumer drops no records. */
+  readonly #drops: Drops<T> | undefined;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
-  /** At least as many records as the queue can hold: with 'drop-oldest', a lane holds up to twice its capacity. */
-  readonly #places: number;
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;
-  #wantsDropped = false;
   /** The loop that consumes. */
   #loop: ConsumeLoop | undefined;
   /** How many of the records that drain() is visiting leave the queue with the next native call. */
@@ -60,10 +65,8 @@ export class Consumer<T> {
     this.#native = native;
     this.#outlet = new Outlet(native, calls, record, staging);
     this.#quick = { ...calls, view: undefined, draining: false, disposed: false };
-    this.#events = events;
-    this.#drops = native.drops;
+    this.#drops = native.drops ? new Drops(native, this.#outlet, events, this.#quick) : undefined;
     this.#overwrites = native.overflow === overflows.overwrite;
-    this.#places = 2 * native.capacity * native.lanes;
     this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
   }
 
@@ -124,7 +127,12 @@ export class Consumer<T> {
     throw disposed('Queue');
   }
 
-  drainMany(visit: (record: RecordView<T>) => void, most: number | undefined): number {
+  /** `end`: when to visit no more of the records that are there, as performance.now(). */
+  drainMany(
+    visit: (record: RecordView<T>) => void,
+    most: number | undefined,
+    end: number | undefined = undefined,
+  ): number {
     const max = most ?? this.#native.capacity * this.#native.lanes;
     if (typeof visit !== 'function' || !isInteger(max) || max < 0) throw drainError(visit, max);
     this.#notDraining();
@@ -142,10 +150,11 @@ export class Consumer<T> {
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
         visited += this.#visitShown(visit, view, shown);
         if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
+        if (end !== undefined && performance.now() >= end) return visited;
       }
     } finally {
       quick.draining = false;
-      if (!this.#drops) quick.view = view;
+      if (this.#drops === undefined) quick.view = view;
       // The next record that is taken has this place. And a view that the program keeps must not show a slot that a
       // producer writes.
       this.#outlet.showTaken();
@@ -164,11 +173,7 @@ export class Consumer<T> {
     const gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
     this.#gone = gone;
     if (gone) return this.#tookOne() ? 1 : 0;
-    return this.#showSome(visited, Math.min(stagedRecords, left));
-  }
-
-  #showSome(visited: number, max: number): number {
-    const shown = this.#next(visited, max);
+    const shown = this.#next(visited, Math.min(stagedRecords, left));
     this.#gone = shown === shownAndGone;
     return this.#gone ? 1 : shown;
   }
@@ -193,14 +198,10 @@ export class Consumer<T> {
       // them by now, so the next records are shown again.
       if (this.#visited !== seen) break;
       // The visit took so long that the time of the next records may have run out: they are shown again.
-      if (seen === shown || (mayExpire && this.#isStale(shownAt))) return seen;
+      if (seen === shown || (mayExpire && performance.now() - shownAt > this.#freshMs)) return seen;
     }
     if (this.#quick.disposed) throw disposed('Queue');
     return seen;
-  }
-
-  #isStale(shownAt: number): boolean {
-    return performance.now() - shownAt > this.#freshMs;
   }
 
   iterate(): AsyncGenerator<T, void, void> {
@@ -219,7 +220,8 @@ export class Consumer<T> {
     const loop = this.#begin();
     progress.loop = loop;
     try {
-      for await (const [value] of loop.source.batches(() => this.#popSome(1), undefined, 0)) yield value as T;
+      for await (const [value] of loop.source.batches(() => this.#pop(1, true), undefined, 0))
+        yield value as T;
     } finally {
       progress.loop = undefined;
       this.#end(loop);
@@ -235,7 +237,7 @@ export class Consumer<T> {
       throw optionError('Queue.consume: handler', 'a function', handler, true);
     const { batchSize, spin, signal, limits } = checkedConsume(options);
     const loop = this.#begin();
-    const { take, handle } = handedBy(layer, () => this.#popSome(batchSize), handler);
+    const { take, handle } = handedBy(layer, () => this.#pop(batchSize, true), handler);
     const batches = loop.source.batches(take, signal, spin);
     await this.#handleAll(
       loop,
@@ -243,6 +245,29 @@ export class Consumer<T> {
       signal,
       (interrupt) => new Handlers(handle, fail, limits, interrupt),
     );
+  }
+
+  async consumeInPlace(
+    visit: (record: RecordView<T>) => void,
+    options: ConsumeInPlaceOptions | undefined,
+  ): Promise<void> {
+    const where = 'Queue.consumeInPlace';
+    if (typeof visit !== 'function') throw optionError(`${where}: visit`, 'a function', visit, true);
+    const { spin, signal } = checkedInPlace(where, options);
+    signal?.throwIfAborted();
+    const loop = this.#begin();
+    const early: { ended?: { readonly reason: unknown } } = {};
+    loop.stop = (reason) => {
+      early.ended = { reason };
+    };
+    const forget = onAbort(signal, () => this.leave(signal?.reason));
+    try {
+      await loop.source.visits((max, end) => this.drainMany(visit, max, end), spin);
+    } finally {
+      forget();
+      this.#end(loop);
+    }
+    if (early.ended !== undefined) throw early.ended.reason;
   }
 
   /** Consumes the items that `by` takes, one by one. */
@@ -332,73 +357,41 @@ export class Consumer<T> {
     this.#outlet.free(visited);
   }
 
-  /**
-   * Repeats a native call that shows records until it shows some or there are none, and reports those that it dropped
-   * on the way. It ends even if other threads keep pushing records that are dropped at once: when it has dropped as
-   * many as the queue can hold, every record that was there at the call is gone. With `once`, it may show none after
-   * having dropped some, so that the event loop gets a turn.
-   */
+  /** See `Drops.reporting`. */
   takeReportingDrops(call: () => number, once: boolean): number {
-    if (!this.#drops) return call();
-    const wants = this.#events.wantsDropped;
-    if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
-    this.#wantsDropped = wants;
-    for (let left = this.#places; left > 0; ) {
-      const count = call();
-      const dropped = this.#outlet.drops;
-      if (wants) this.#reportDropped(dropped);
-      if (count > 0 || dropped === 0 || once) return count;
-      left -= dropped;
-    }
-    return 0;
+    return this.#drops === undefined ? call() : this.#drops.reporting(call, once);
   }
 
   #take(max: number, once = false): number {
-    if (!this.#drops) return this.#outlet.take(max);
-    return this.takeReportingDrops(() => this.#outlet.take(max), once);
+    if (this.#drops === undefined) return this.#outlet.take(max);
+    return this.#drops.reporting(() => this.#outlet.take(max), once);
   }
 
   #tookOne(): boolean {
-    return this.#drops ? this.#take(1) === 1 : this.#outlet.takeOne();
+    return this.#drops === undefined ? this.#outlet.takeOne() : this.#take(1) === 1;
   }
 
   #next(consumed: number, max: number): number {
     // With `max` 0 native code only frees: it drops no records, and does not write how many it has dropped.
-    if (!this.#drops || max === 0) return this.#outlet.next(consumed, max);
+    if (this.#drops === undefined || max === 0) return this.#outlet.next(consumed, max);
     let freed = consumed;
-    return this.takeReportingDrops(() => {
+    return this.#drops.reporting(() => {
       const count = this.#outlet.next(freed, max);
       freed = 0;
       return count;
     }, false);
   }
 
-  #reportDropped(dropped: number): void {
-    const reported: Array<[T, number]> = [];
-    for (let i = 0; i < dropped; i++) reported.push(this.#outlet.dropped(i));
-    const before = this.#quick.draining;
-    this.#quick.draining = true;
-    try {
-      for (const [record, reason] of reported) this.#events.dropped(record, reason);
-    } finally {
-      this.#quick.draining = before;
-    }
-  }
-
-  /** As #pop, but may return no records after dropping many, so that the event loop gets a turn. */
-  #popSome(max: number): T[] {
-    return this.#pop(max, true);
-  }
-
+  /** With `once`, it may return no records after dropping many, so that the event loop gets a turn. */
   #pop(max: number, once = false): T[] {
     if (this.#outlet.inPlace && max > 1) return this.#outlet.pop(max);
     // A native call that has taken records of a lane takes no more of that lane if the next one must be dropped, so one
     // call may return too few.
-    if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
+    if (max <= stagedRecords && (once || this.#drops === undefined)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
       // A listener may have disposed of the queue: what was taken before is not lost.
-      if (this.#drops && values.length > 0 && this.#native.closed() === DISPOSED) break;
+      if (this.#drops !== undefined && values.length > 0 && this.#native.closed() === DISPOSED) break;
       const count = this.#take(Math.min(stagedRecords, max - values.length), once);
       if (count === 0) break;
       for (let i = 0; i < count; i++) values.push(this.#outlet.taken(i));

@@ -12,6 +12,7 @@ export {
 } from './layer.js';
 export type {
   AttachOptions,
+  ConsumeInPlaceOptions,
   ConsumeOptions,
   Overflow,
   PushOptions,

@@ -122,6 +122,14 @@ export interface ConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The options of `Queue.consumeInPlace`. */
+export interface ConsumeInPlaceOptions {
+  /** As for `consume`: see `ConsumeOptions`. */
+  readonly spin?: number;
+  /** Ends the consumption: see `consumeInPlace`. */
+  readonly signal?: AbortSignal;
+}
+
 const ttlMsMax = 86_400_000;
 
 /** The options of `Queue.create`: what native code needs of them, and what it does not. */
@@ -243,6 +251,15 @@ function checkedWeights(where: string, weights: unknown, lanes: number): number[
     weights,
     true,
   );
+}
+
+/** Reads the options of `Queue.consumeInPlace`. */
+export function checkedInPlace(
+  where: string,
+  options: ConsumeInPlaceOptions | undefined,
+): { readonly spin: number; readonly signal: AbortSignal | undefined } {
+  const given = new Options(where, options, ['spin', 'signal']);
+  return { spin: given.integer('spin', 0, queueLimits.spin, 0), signal: given.signal() };
 }
 
 /** The most records of a batch, and the most handlers. */
