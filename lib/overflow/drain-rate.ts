@@ -3,7 +3,7 @@ const memoryMs = 50;
 /** The shortest time between two samples, in milliseconds. */
 const sampleMs = 1;
 
-/** The smoothed rate at which a lane is consumed, and the wait that it lets expect. */
+/** The smoothed rate at which a lane is consumed. */
 export class DrainRate {
   /** Records per millisecond; undefined until a record was consumed, or none was for as long as the rate remembers. */
   #perMs: number | undefined;
@@ -12,10 +12,10 @@ export class DrainRate {
   #hadRecords = false;
 
   /**
-   * Returns the time that a record would wait that came now, in milliseconds; 0 as long as no rate is known. `gone`:
-   * how many records have left the lane so far; `depth`: how many are in it.
+   * Returns the rate in records per millisecond; undefined as long as none is known. `gone`: how many records have left
+   * the lane so far; `depth`: how many are in it.
    */
-  expectedWaitMs(now: number, gone: number, depth: number): number {
+  perMs(now: number, gone: number, depth: number): number | undefined {
     if (!this.#hadRecords) this.#begin(now, gone, depth);
     const ms = now - this.#at;
     const consumed = gone - this.#gone;
@@ -24,8 +24,7 @@ export class DrainRate {
       this.#sample(ms, consumed, depth > 0);
       this.#begin(now, gone, depth);
     }
-    if (depth === 0 || this.#perMs === undefined) return 0;
-    return depth / this.#perMs;
+    return this.#perMs;
   }
 
   #begin(now: number, gone: number, depth: number): void {

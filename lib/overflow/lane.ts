@@ -5,7 +5,8 @@ import { Waits } from './waits.js';
 /** What the layer knows of a lane of its queue. */
 export interface Lane {
   readonly rate: DrainRate;
-  pushes: number;
+  /** How many more pushes need no look at the wait. */
+  unlooked: number;
   /** Records that are on the way to the store, or in it and not in the ring yet. */
   behind: number;
   /** Those of them that are durable. */
@@ -20,7 +21,7 @@ export interface Lane {
 
 export function newLane(): Lane {
   return {
-    ...{ rate: new DrainRate(), pushes: 0, behind: 0, readable: 0, taken: 0 },
+    ...{ rate: new DrainRate(), unlooked: 0, behind: 0, readable: 0, taken: 0 },
     ...{ inHand: [], isPumping: false, whenEmpty: new Waits() },
   };
 }

@@ -23,8 +23,11 @@ const failures = channel('sluice:overflow:failed');
  */
 const refusals = channel('sluice:overflow:refused');
 
-/** Each push of this number looks at the lane's wait: the look costs as much as the push. */
-const looksEvery = 16;
+/**
+ * How many pushes of a lane follow one that has looked at the lane's wait: a look costs more than a push. Half of those
+ * that keep the wait short at the present rate, within these bounds; as long as no rate is known, the middle.
+ */
+const unlooked = { least: 4, middle: 16, most: 64 };
 /** How many entries are taken from the store at once. */
 const takenAtOnce = 256;
 /** How many records are pushed to the ring at once, and removed together. */
@@ -110,10 +113,20 @@ export class SpillLayer<T> implements OverflowLayer<T> {
   wants(lane: number): boolean {
     if (this.holding > 0 && this.holds(lane)) return true;
     const state = this.#lanes[lane] as Lane;
-    if (++state.pushes % looksEvery !== 0) return false;
+    return --state.unlooked < 0 && this.#isSlow(lane, state);
+  }
+
+  #isSlow(lane: number, state: Lane): boolean {
     const gone = this.#queue.gone(lane);
     const depth = this.#queue.claimed(lane) - gone;
-    return state.rate.expectedWaitMs(performance.now(), gone, depth) > this.#settings.expectedWaitMs;
+    const perMs = state.rate.perMs(performance.now(), gone, depth);
+    if (perMs === undefined) {
+      state.unlooked = unlooked.middle;
+      return false;
+    }
+    const more = perMs * this.#settings.expectedWaitMs - depth;
+    state.unlooked = Math.floor(Math.max(unlooked.least, Math.min(unlooked.most, more / 2)));
+    return depth > 0 && more < 0;
   }
 
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void> {

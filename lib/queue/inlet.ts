@@ -54,6 +54,20 @@ export class Inlet<T> {
     return undefined;
   }
 
+  /**
+   * Pushes the record that was staged last to lane 0, with the queue's own time to live. Returns the answer of the
+   * native `pushTo`: a record that finds no room does not count as rejected, because its caller may wait.
+   */
+  pushStaged(): number | undefined {
+    const { cell, low, high } = this.#calls;
+    const pushed =
+      this.#face === undefined ? ELSEWHERE : this.#face.pushMany(cell, low, high, 1, faceAnswers.mayWait);
+    if (pushed === 1) return undefined;
+    if (pushed === ELSEWHERE) return this.#native.pushTo(0, 0, 1);
+    this.#native.ring();
+    return undefined;
+  }
+
   /** Pushes `count` staged records. Returns the answer of the native `pushMany`. */
   pushMany(count: number, lane: number, hasTtl: number, more: number): number {
     const { cell, low, high } = this.#calls;

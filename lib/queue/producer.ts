@@ -32,6 +32,8 @@ import { closed, RoomWaits } from './room-waits.js';
  * its turn.
  */
 export const sliceMs = 50;
+/** A wait as long as it takes. */
+const endless = { timeoutMs: undefined, signal: undefined };
 /** Producers with a wait or a listener: kept here, even if the program drops its reference to the queue object. */
 const awaited = new Set<Producer<unknown>>();
 
@@ -135,15 +137,36 @@ export class Producer<T> {
   }
 
   async push(value: T, options: (PushOptions & WaitOptions) | undefined): Promise<void> {
+    if (options !== undefined) return this.#pushBy(value, options);
+    this.stage(value);
+    const pushed = this.pushStaged();
+    if (pushed !== undefined) await this.#waitToPush(pushed, 0, 0, endless);
+  }
+
+  /** Pushes the staged record to lane 0. Returns undefined for success; otherwise why not. */
+  pushStaged(): number | undefined {
+    return this.#inlet.pushStaged();
+  }
+
+  async #pushBy(value: T, options: PushOptions & WaitOptions): Promise<void> {
     const where = 'Queue.push';
     const given = new Options(where, options, ['lane', 'ttlMs', 'timeoutMs', 'signal']);
-    const { timeoutMs, signal } = checkedWait(given);
-    signal?.throwIfAborted();
+    const wait = checkedWait(given);
+    wait.signal?.throwIfAborted();
     const lane = this.#lane(given);
     this.stage(value);
     const hasTtl = this.#stageTtl(where, given);
-    const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
-    if (pushed === undefined) return;
+    const pushed = this.#native.pushTo(lane, hasTtl, wait.timeoutMs === 0 ? 0 : 1);
+    if (pushed !== undefined) await this.#waitToPush(pushed, lane, hasTtl, wait);
+  }
+
+  /** Waits until the staged record, which found no room (the native answer `pushed`), is in the queue. */
+  async #waitToPush(
+    pushed: number,
+    lane: number,
+    hasTtl: number,
+    { timeoutMs, signal }: ReturnType<typeof checkedWait>,
+  ): Promise<void> {
     if (pushed < 0) throw this.#error(pushed);
     if (timeoutMs === 0) {
       this.#events.full(lane);

@@ -60,12 +60,10 @@ export class SpillingProducer<T> extends Producer<T> {
   }
 
   override async push(value: T, options: (PushOptions & WaitOptions) | undefined): Promise<void> {
-    const given = new Options('Queue.push', options, ['lane', 'timeoutMs', 'signal']);
-    checkedWait(given).signal?.throwIfAborted();
-    const lane = given.integer('lane', 0, this.#ring.lanes - 1, 0);
+    const lane = options === undefined ? 0 : this.#laneToPush(options);
     if (!this.layer.wants(lane)) {
       this.stage(value);
-      const pushed = this.#ring.pushTo(lane, 0, 1);
+      const pushed = lane === 0 ? this.pushStaged() : this.#ring.pushTo(lane, 0, 1);
       if (pushed === undefined) return;
     }
     if (this.#ring.closed() === 1) throw closed();
@@ -104,6 +102,12 @@ export class SpillingProducer<T> extends Producer<T> {
   override dispose(): void {
     super.dispose();
     this.layer.end();
+  }
+
+  #laneToPush(options: PushOptions & WaitOptions): number {
+    const given = new Options('Queue.push', options, ['lane', 'timeoutMs', 'signal']);
+    checkedWait(given).signal?.throwIfAborted();
+    return given.integer('lane', 0, this.#ring.lanes - 1, 0);
   }
 
   #holds(where: string, options: PushOptions | undefined): boolean {

@@ -23,6 +23,9 @@ inline constexpr std::int32_t kShownAndGone = 65;
 inline constexpr std::int32_t kNone = 1, kDone = 0;
 // Answers of the WebAssembly face: see session/queue_calls.h. kThenRing and kThenTell are added to another answer.
 inline constexpr std::int32_t kShowElsewhere = 66, kThenRing = 128, kThenTell = 128;
+// The argument `more` of the WebAssembly face's pushMany(): the caller may wait, so a record without room is not
+// rejected.
+inline constexpr std::int32_t kMayWait = -1;
 
 // Answers of park() and awaitRecord(): the next step of a consumer that found no record.
 enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };

@@ -49,13 +49,17 @@ class QueueCalls {
   }
 
   // Pushes up to `count` records from `in`, as long as there is room. Returns how many. Plus kThenRing: ring() must
-  // follow. If one of `count` finds no room, `more` further records count as rejected, too.
+  // follow. If one of `count` finds no room, `more` further records count as rejected, too. With kMayWait as `more`,
+  // `count` is 1, and a record without room is left to the native function.
   std::int32_t push_many(std::uint32_t count, std::uint32_t more) noexcept {
     if (count == 0 || count > kStagedRecords || cell_.overwrites != 0) return kElsewhere;
     // The records in `in` lie as in the ring, the first one behind room for its stamp.
     std::byte* run = &at<std::byte>(cell_.in) - sizeof(RingSlot<StdAtomics>);
     const Ring<>::Claim claim = ring_.claim_run(run, count);
-    if (claim.count == 0) return refused(claim, count + more, 0);
+    if (claim.count == 0) {
+      if (more == static_cast<std::uint32_t>(kMayWait)) return kElsewhere;
+      return refused(claim, count + more, 0);
+    }
     ring_.publish_run(run, claim);
     const std::int32_t pushed = static_cast<std::int32_t>(claim.count) + then_ring();
     if (claim.count < count) slot().count(QueueMemory::kRejected, count - claim.count + more);

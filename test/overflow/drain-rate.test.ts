@@ -18,7 +18,8 @@ class Lane {
   }
 
   look(): number {
-    return this.rate.expectedWaitMs(this.now, this.gone, this.depth);
+    const perMs = this.rate.perMs(this.now, this.gone, this.depth);
+    return perMs === undefined || this.depth === 0 ? 0 : this.depth / perMs;
   }
 }
 
