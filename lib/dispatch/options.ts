@@ -49,7 +49,10 @@ export interface DispatchOptions<T> {
   readonly cpus?: readonly number[];
   /** Given to the handler module's `setup`. It is copied by structured clone. */
   readonly data?: unknown;
-  /** The limits of each worker's memory, as for `new Worker`. A worker that exceeds them ends, and is replaced. */
+  /**
+   * The limits of each worker's memory, as for `new Worker`. A worker that exceeds them ends, and is replaced.
+   * `maxOldGenerationSizeMb` is at least 16, `stackSizeMb` at least 0.5: with less, no worker can start.
+   */
   readonly resourceLimits?: ResourceLimits;
 }
 
@@ -58,6 +61,16 @@ const retriesMax = 1_000_000;
 const msMax = 2_147_483_647;
 const cpusMax = 1_024;
 const inHandDefault = 1_024;
+/**
+ * The least that each limit of a worker may be, in MiB. Below 3 MiB of heap, or about 0.3 MiB of stack, V8 fails while
+ * it starts the worker, and some releases of Node.js end the whole process with it; up to 8 MiB no worker starts.
+ */
+const limitMin = {
+  maxYoungGenerationSizeMb: 0.001,
+  maxOldGenerationSizeMb: 16,
+  codeRangeSizeMb: 0.001,
+  stackSizeMb: 0.5,
+};
 
 export interface Checked<T> {
   readonly workers: number;
@@ -127,16 +140,11 @@ function checkedCpus(cpus: unknown): readonly number[] {
 }
 
 function checkedLimits(given: Options): ResourceLimits | undefined {
-  const names = [
-    'maxYoungGenerationSizeMb',
-    'maxOldGenerationSizeMb',
-    'codeRangeSizeMb',
-    'stackSizeMb',
-  ] as const;
+  const names = Object.keys(limitMin) as Array<keyof typeof limitMin>;
   const limits = given.nested('resourceLimits', names);
   if (limits === undefined) return undefined;
   const set = names.filter((name) => limits.has(name));
-  return Object.fromEntries(set.map((name) => [name, limits.number(name, 0.001, 1_048_576)]));
+  return Object.fromEntries(set.map((name) => [name, limits.number(name, limitMin[name], 1_048_576)]));
 }
 
 /** The options of `Crew.close`. */

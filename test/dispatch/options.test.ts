@@ -44,6 +44,8 @@ const bad: ReadonlyArray<
   [{ cpus: [-1] }, TypeError, 'cpus'],
   [{ cpus: 2 }, TypeError, 'cpus'],
   [{ resourceLimits: { maxOldGenerationSizeMb: 0 } }, RangeError, 'resourceLimits: maxOldGenerationSizeMb'],
+  [{ resourceLimits: { maxOldGenerationSizeMb: 1 } }, RangeError, 'resourceLimits: maxOldGenerationSizeMb'],
+  [{ resourceLimits: { stackSizeMb: 0.01 } }, RangeError, 'resourceLimits: stackSizeMb'],
   [{ resourceLimits: { heap: 1 } }, TypeError, 'resourceLimits: unknown option "heap"'],
   [{ worker: 4 }, TypeError, 'dispatch: unknown option "worker"'],
 ];
