@@ -85,7 +85,11 @@ export function errorTexts(thrown: unknown): ErrorTexts {
 }
 
 function describe(thrown: unknown): string {
-  return typeof thrown === 'string' ? thrown : String(thrown);
+  try {
+    return typeof thrown === 'string' ? thrown : String(thrown);
+  } catch {
+    return ''; // it has no text, or throws when it is asked for one
+  }
 }
 
 /** An error that a handler threw in a worker: its name, message, code and stack are those of the original. */
@@ -96,8 +100,14 @@ export function reportedError({ name, code, message, stack }: ErrorTexts): Error
   return code === '' ? error : Object.assign(error, { code });
 }
 
+/** Returns what was thrown as an error, whatever that is. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  try {
+    if (thrown instanceof Error) return thrown;
+  } catch {
+    // a proxy that throws
+  }
+  return new Error(describe(thrown));
 }
 
 const encoder = new TextEncoder();

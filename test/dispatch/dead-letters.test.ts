@@ -10,6 +10,27 @@ import { Work, work } from './work.js';
 const poison = (id: number) => work(id, { act: 'throw' });
 
 describe('dead letters', () => {
+  it('have an order for which `by` throws, whatever it throws', async () => {
+    const refusing = {
+      getPrototypeOf() {
+        throw new TypeError('no prototype');
+      },
+      get() {
+        throw new TypeError('no properties');
+      },
+    };
+    const throwable = [new Error('no key'), 'no key', undefined, Object.create(null), new Proxy({}, refusing)];
+    const shop = new Shop();
+    shop.admit([...throwable.map((_, i) => work(i + 1, { key: i })), work(10, { key: 10 })]);
+    const by = ({ key }: { readonly key: number }): number => {
+      if (key < throwable.length) throw throwable[key];
+      return key;
+    };
+    const crew = await shop.handleAll({ by });
+    expect(crew.stats()).toMatchObject({ handled: 1, deadLettered: throwable.length });
+    expect(shop.dead.map(({ error }) => error instanceof Error)).toEqual(throwable.map(() => true));
+  });
+
   it('have the order, its last error, its deliveries and its first time; its units go back on sale', async () => {
     const shop = new Shop();
     const published: unknown[] = [];
