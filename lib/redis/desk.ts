@@ -5,7 +5,7 @@ import { backoffMs } from '../backoff.js';
 import { onAbort } from '../input/index.js';
 import { retryMs } from './faults.js';
 import type { Link } from './link.js';
-import { list, text } from './replies.js';
+import { countsIn, list, text } from './replies.js';
 import { sleep } from './within.js';
 import type { Plan } from './worker-options.js';
 import { renew, settle } from './worker-scripts.js';
@@ -204,7 +204,7 @@ export class Desk<T> {
     const reply = await this.#link.use(callMs, (port) =>
       settle.run(port, [keys.stream, keys.retry(group), dead], args),
     );
-    const [acknowledged, buried, full] = list(reply).map(Number) as [number, number, number];
+    const [acknowledged, buried, full] = countsIn(reply, 3) as [number, number, number];
     this.counts.late += done.length - acknowledged;
     this.counts.deadLetters += buried;
     this.counts.deadLettersFull += full;

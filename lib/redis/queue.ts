@@ -15,7 +15,7 @@ import { faultOf, redisError, retryMs } from './faults.js';
 import { Keys } from './keys.js';
 import { checkedPort, type RedisPort } from './port.js';
 import { pushOrders } from './push-script.js';
-import { list, text } from './replies.js';
+import { countsIn, list, noReply, text } from './replies.js';
 import { sleep, within } from './within.js';
 
 /** The options of a `RedisQueue`. */
@@ -203,7 +203,8 @@ export class RedisQueue<T> {
    */
   async depth(): Promise<number> {
     try {
-      return Number(await this.#redis.send(['XLEN', this.#keys.stream]));
+      const [depth] = countsIn([await this.#redis.send(['XLEN', this.#keys.stream])], 1);
+      return depth as number;
     } catch (error) {
       throw redisError('RedisQueue.depth', error);
     }
@@ -296,7 +297,10 @@ export class RedisQueue<T> {
         const answered = (): boolean => commands.delete(command);
         command.then(answered, answered);
         const reply = await untilAborted(within(leftMs, command), end);
-        return list(reply).map((answer) => this.#counted(text(answer)));
+        const answers = list(reply).map(text);
+        if (answers.length !== orders.length || !answers.every(isAnswer))
+          throw noReply('one answer per order');
+        return answers.map((answer) => this.#counted(answer));
       } catch (error) {
         if (faultOf(error) === 'final') throw redisError('RedisQueue', error);
         cause = error;
@@ -323,6 +327,11 @@ export class RedisQueue<T> {
         return { outcome: 'id-mismatch' };
     }
   }
+}
+
+/** Whether `answer` is one of the answers of `pushOrders`. */
+function isAnswer(answer: string): boolean {
+  return /^(?:[sd]\d+-\d+|[fm])$/.test(answer);
 }
 
 interface PushLimits {

@@ -1,11 +1,14 @@
 import { Buffer } from 'node:buffer';
 
+const { isSafeInteger } = Number;
+
 /** An entry of a stream: its id, and its names and values in turn. Null: the entry has been deleted. */
 export type RawEntry = readonly [id: unknown, fields: readonly unknown[] | null];
 
-/** Returns a bulk string as text. */
+/** Returns a bulk string as text; '' for what is none. */
 export function text(value: unknown): string {
-  return Buffer.isBuffer(value) ? value.toString() : String(value);
+  if (Buffer.isBuffer(value)) return value.toString();
+  return typeof value === 'object' && value !== null ? '' : String(value);
 }
 
 /** Returns a bulk string as bytes. */
@@ -15,6 +18,23 @@ export function bytes(value: unknown): Buffer {
 
 export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
+}
+
+/**
+ * Returns a list of `length` whole numbers from 0 on. @throws the error of `noReply`.
+ */
+export function countsIn(reply: unknown, length: number): number[] {
+  const counts = list(reply).map((value) => (text(value) === '' ? Number.NaN : Number(text(value))));
+  if (counts.length === length && counts.every((count) => isSafeInteger(count) && count >= 0)) return counts;
+  throw noReply(`${length} whole numbers`);
+}
+
+/**
+ * Returns the error of a reply that the server does not give to this command. It is no error of the server: the command
+ * may have run, as if its reply had been lost.
+ */
+export function noReply(expected: string): Error {
+  return new Error(`the reply is not what the command answers: expected ${expected}`);
 }
 
 /**

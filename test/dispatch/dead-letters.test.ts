@@ -19,7 +19,13 @@ describe('dead letters', () => {
         throw new TypeError('no properties');
       },
     };
-    const throwable = [new Error('no key'), 'no key', undefined, Object.create(null), new Proxy({}, refusing)];
+    const throwable = [
+      new Error('no key'),
+      'no key',
+      undefined,
+      Object.create(null),
+      new Proxy({}, refusing),
+    ];
     const shop = new Shop();
     shop.admit([...throwable.map((_, i) => work(i + 1, { key: i })), work(10, { key: 10 })]);
     const by = ({ key }: { readonly key: number }): number => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { faultOf, isOfConnection } from '../../lib/redis/faults.js';
 import { keyOf } from '../../lib/redis/port.js';
-import { entriesOf, mapOf } from '../../lib/redis/replies.js';
+import { countsIn, entriesOf, mapOf } from '../../lib/redis/replies.js';
 
 const entry = ['1-1', ['a', 'b']];
 
@@ -29,6 +29,27 @@ describe('a reply of XREADGROUP', () => {
       [undefined, null],
     ]);
   });
+});
+
+it('counts are whole numbers, as many as were asked for', () => {
+  expect(countsIn([1, '2', Buffer.from('3')], 3)).toEqual([1, 2, 3]);
+  const wrong = [
+    null,
+    'OK',
+    [],
+    [1],
+    [1, 2, 3],
+    [1, null],
+    [1, ''],
+    [1, -1],
+    [1, 0.5],
+    [1, 2n ** 60n],
+    [1, {}],
+    [1, [2]],
+  ];
+  for (const reply of [...wrong, [1, Object.create(null)]]) {
+    expect(() => countsIn(reply, 2)).toThrow('expected 2 whole numbers');
+  }
 });
 
 it('a map is the same in every form', () => {
