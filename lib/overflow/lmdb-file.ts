@@ -24,7 +24,7 @@ export interface Environment extends Table {
   close(): Promise<void>;
 }
 interface Range {
-  readonly start: number;
+  readonly start?: number;
   readonly end?: number;
   readonly limit?: number;
   readonly reverse?: boolean;
@@ -76,6 +76,7 @@ export class LmdbFile implements StoreFile {
     this.#path = path;
     this.#entryBytes = format.entryBytes;
     this.#db = db;
+    refuseForeign(db, path);
     this.#facts = db.openDB({ name: 'facts', encoding: 'json' });
     db.transactionSync(() => takeFile(this.#facts, path));
     try {
@@ -151,11 +152,7 @@ export class LmdbFile implements StoreFile {
 
   #checkFormat({ schema, entryBytes, lanes }: StoreFormat): void {
     const facts = { version: layoutVersion, schema: String(schema), entryBytes, lanes };
-    const isNew = this.#facts.get('version') === undefined;
-    if (isNew && this.#db.getKeysCount({ start: 0, limit: 1 }) > 1) {
-      throw storeError('ERR_SLUICE_LAYOUT', this.#path, 'an LMDB file, but no store of sluice');
-    }
-    if (isNew) {
+    if (this.#facts.get('version') === undefined) {
       // In one transaction, because the process may be killed between two.
       this.#db.transactionSync(() => {
         for (const [name, value] of Object.entries(facts)) this.#facts.putSync(name, value);
@@ -194,6 +191,16 @@ export class LmdbFile implements StoreFile {
       throw failure(this.#path, error);
     }
   }
+}
+
+/**
+ * Throws if another program has written the file, before anything is written there. The greatest key of a store is the
+ * name of its table: the keys of entries are numbers, which come before all names.
+ */
+function refuseForeign(db: Environment, path: string): void {
+  const [greatest] = Array.from<unknown>(db.getKeys({ reverse: true, limit: 1 }));
+  if (greatest === undefined || greatest === 'facts') return;
+  throw storeError('ERR_SLUICE_LAYOUT', path, 'an LMDB file, but no store of sluice');
 }
 
 async function load(path: string): Promise<{ open: (options: object) => Environment }> {

@@ -21,6 +21,7 @@ export function connect(engine: DatabaseType, path: string, store: string = path
     db = new engine(path);
     // The lock comes first: with a lock for good, the index of the write-ahead log is no file that could be damaged.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    refuseForeign(db, store);
     db.exec('PRAGMA journal_mode = WAL');
     db.exec('PRAGMA synchronous = FULL');
     db.exec('BEGIN EXCLUSIVE; COMMIT');
@@ -29,6 +30,21 @@ export function connect(engine: DatabaseType, path: string, store: string = path
     db?.close();
     throw failure(store, error);
   }
+}
+
+/** Throws if another program has made the file, before anything is written there: the next step notes a log in it. */
+function refuseForeign(db: Database, path: string): void {
+  try {
+    if (isNew(db) || idOfProgram(db) === applicationId) return;
+  } catch (error) {
+    if (isDamage(error)) return; // what follows says so
+    throw error;
+  }
+  throw storeError('ERR_SLUICE_LAYOUT', path, 'a SQLite file, but no store of sluice');
+}
+
+function idOfProgram(db: Database): Row[string] | undefined {
+  return Object.values(db.prepare('PRAGMA application_id').get() ?? {})[0];
 }
 
 /** Makes the tables of a new file. */
@@ -49,10 +65,7 @@ export function isNew(db: Database): boolean {
 
 /** Throws unless the file is a store of this format. */
 export function checkFormat(db: Database, path: string, { schema, entryBytes, lanes }: StoreFormat): void {
-  const id = Object.values(db.prepare('PRAGMA application_id').get() ?? {})[0];
   const version = Object.values(db.prepare('PRAGMA user_version').get() ?? {})[0];
-  if (id !== applicationId)
-    throw storeError('ERR_SLUICE_LAYOUT', path, 'a SQLite file, but no store of sluice');
   if (version !== layoutVersion) {
     throw storeError('ERR_SLUICE_LAYOUT', path, `a store of another version of sluice (${version})`);
   }

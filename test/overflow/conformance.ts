@@ -308,13 +308,25 @@ export function conforms(kind: Kind): void {
       });
 
     if (kind.hasFiles)
-      it('refuses a file that is not its own', async () => {
+      it.each<[string, (path: string) => void]>([
+        ['a text', (path) => writeFileSync(path, 'not a store, but somebody’s text'.repeat(1_000))],
+        ['a database', (path) => makeDatabase(kind, path)],
+      ])('refuses a file of another program, and leaves it as it is: %s', async (_, make) => {
         const place = temporary();
-        writeFileSync(join(place, 'store.db'), 'not a store, but somebody’s text'.repeat(1_000));
+        const path = join(place, 'store.db');
+        make(path);
+        const before = readFileSync(path);
         const { code } = await read(place);
-        expect(['ERR_SLUICE_STORE_DAMAGED', 'ERR_SLUICE_STORE_FAILED', 'ERR_SLUICE_LAYOUT']).toContain(code);
+        expect(['ERR_SLUICE_STORE_DAMAGED', 'ERR_SLUICE_LAYOUT']).toContain(code);
+        expect(readFileSync(path).equals(before)).toBe(true);
       });
   });
+}
+
+/** Makes a file with a table of its own, by the engine of the store. */
+function makeDatabase(kind: Kind, path: string): void {
+  const program = new URL('./programs/foreign-database.js', import.meta.url);
+  execFileSync(kind.node as string, [fileURLToPath(program), kind.checksStructure ? 'sqlite' : 'lmdb', path]);
 }
 
 function copyOf(place: string, to: string): string {
