@@ -56,10 +56,19 @@ export class Appends {
     this.#settled = settled;
   }
 
-  /** Begins to append. What was gathered before goes first. */
+  /**
+   * Begins to append. What was gathered before goes first, as far as there is room: only now it is known how full the
+   * store is.
+   */
   begin(store: OpenStore): void {
     this.#store = store;
     this.#lastId = store.content.lastId;
+    for (let full = this.#full(this.#room.records); full; full = this.#full(this.#room.records)) {
+      const last = this.#gathered.pop();
+      if (last === undefined) break; // an earlier process was allowed more
+      this.#room.refused++;
+      this.#reject(last, full);
+    }
     this.#schedule();
   }
 
@@ -84,11 +93,16 @@ export class Appends {
 
   /** Returns the error with which an append would be refused now; undefined if it would not. */
   refusal(): SluiceError | undefined {
-    const { maxRecords, maxBytes, name } = this.#bounds;
+    const { name } = this.#bounds;
     if (this.#gathered.length + this.#appending >= this.#maxWaiting) {
       return new SluiceError('ERR_SLUICE_WAITERS', `${name}: maxWaiting callers already wait for the store`);
     }
-    const records = this.#room.records + 1;
+    return this.#full(this.#room.records + 1);
+  }
+
+  /** Returns the error of a store that may not have so many records; undefined if it may. */
+  #full(records: number): SluiceError | undefined {
+    const { maxRecords, maxBytes, name } = this.#bounds;
     if (records <= maxRecords && records * this.#entryBytes <= maxBytes) return undefined;
     const bound = records > maxRecords ? `${maxRecords} records` : `${maxBytes} bytes`;
     return storeError('ERR_SLUICE_FULL', name, `full: it may have ${bound}`);
