@@ -311,7 +311,6 @@ export class Router<T> {
 
   /** Begins the end: gives back all orders that are not with a worker or on their way to the dead letters. */
   close(): void {
-    if (this.#closing) return;
     this.#closing = true;
     for (const job of this.#jobs) {
       if (job.place !== 'out' && job.place !== 'burying') this.#giveBack(job);

@@ -4,6 +4,40 @@ import { Shop } from './crew.js';
 import { work } from './work.js';
 
 describe('closing a crew', () => {
+  it('hands out no order again that it has given back, though its next attempt becomes due', async () => {
+    const shop = new Shop();
+    const backoff = { baseMs: 200, factor: 1, maxMs: 200, jitter: 0 };
+    const crew = shop.dispatch({ workers: 1, concurrency: 2, retries: { max: 3, backoff } });
+    await crew.ready;
+    shop.admit([work(1, { act: 'throw' }), work(2, { act: 'hang' })]);
+    await until(() => crew.stats().delayed === 1 && shop.begun === 2);
+    const { unfinished } = await crew.close({ timeoutMs: 1_000 });
+    expect(unfinished.map(({ order }) => order.id)).toEqual([1, 2]);
+    expect(shop.begun).toBe(2);
+    expect(crew.stats().failures).toBe(2); // the worker of the second was ended
+  });
+
+  it('gives back an order that the dead letters refuse meanwhile, and does not offer it again', async () => {
+    const shop = new Shop();
+    let refuse = (): void => {};
+    const refused = new Promise<void>((_, reject) => {
+      refuse = () => reject(new Error('no room'));
+    });
+    let offers = 0;
+    const deadLetters = (): Promise<void> => {
+      offers++;
+      return refused;
+    };
+    const crew = shop.dispatch({ workers: 1, retries: { max: 0 }, deadLetters });
+    shop.admit([work(1, { act: 'throw' })]);
+    await until(() => offers === 1);
+    const closed = crew.close({ timeoutMs: 600_000 });
+    refuse();
+    const { unfinished } = await closed;
+    expect(unfinished.map(({ order, deliveries }) => [order.id, deliveries])).toEqual([[1, 1]]);
+    expect(offers).toBe(1);
+  });
+
   it('waits for what its workers have, and leaves the rest to the next consumer of the gate, in order', async () => {
     const shop = new Shop();
     const crew = shop.dispatch({ workers: 1, by: ({ key }) => key });
