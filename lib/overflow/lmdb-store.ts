@@ -10,7 +10,8 @@ import { openThreaded } from './threaded-store.js';
  *
  * The file says which process has it open. A process that has ended in any way counts no more; two processes that see
  * different process numbers, such as two containers with one volume, do not recognize each other. LMDB trusts the
- * structure of its file: where that is damaged, opening the store is refused, and in the worst case the process ends.
+ * structure of its file: where that is damaged, opening the store is refused, and in the worst case the process ends. A
+ * worker that owns the queue must close the overflow before it is terminated: see docs/guide/overflow.md.
  *
  * @param path The path of the file, in a directory that exists. It is made if there is none, and `<path>-lock` beside
  *   it.
