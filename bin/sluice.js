@@ -6,6 +6,12 @@ const usage = `Usage: sluice <command> [options]        (sluice <command> --help
   bench   measures sluice on this machine
   trace   tells where the orders of a running process waited`;
 
+// The reader of a pipe may leave before it has read all, as `head` does.
+process.stdout.on('error', (error) => {
+  if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 const [command, ...args] = process.argv.slice(2);
 if (command === 'bench') {
   const { bench } = await import('../bench/run.js');

@@ -1,14 +1,12 @@
 /** Traces a process by bpftrace. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Collected } from './collected.js';
 import { type Machine, Unavailable } from './machine.js';
 import { probesOf } from './notes.js';
 import type { Bpf } from './preflight.js';
-import { program, type Traced } from './program.js';
+import { isTraceable, knownThreadsMax, program, type Traced } from './program.js';
 import type { BpfReport } from './report.js';
 import type { Target } from './target.js';
 
@@ -40,7 +38,14 @@ export function tracedOf(
   const { pid, tids, addon } = target;
   const probes = new Set<string>();
   const notes = [...target.notes, ...bpf.notes];
-  if (addon !== undefined) {
+  if (tids.length > knownThreadsMax) {
+    notes.push(
+      `of its ${tids.length} threads, ${tids.length - knownThreadsMax} are known only since they first ran in that time`,
+    );
+  }
+  if (addon !== undefined && !isTraceable(addon)) {
+    notes.push(`bpftrace cannot be given the path ${addon}: only the kernel's queues are shown`);
+  } else if (addon !== undefined) {
     try {
       for (const { name } of probesOf(join(machine.root, `proc/${pid}/root`, addon))) probes.add(name);
     } catch (error) {
@@ -71,26 +76,22 @@ export function tracedOf(
 /** Runs bpftrace until the time is over, the signal aborts, or the process ends. @throws Unavailable */
 export async function traceBpf(machine: Machine, target: Target, bpf: Bpf, asked: Asked): Promise<BpfReport> {
   const { traced, notes } = tracedOf(machine, target, bpf, asked);
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-trace-'));
-  try {
-    const file = join(folder, 'program.bt');
-    writeFileSync(file, program(traced), { mode: 0o600 });
-    return await ran(file, machine, target, bpf, asked, { notes, hasRing: traced.probes.has('push') });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return await ran(program(traced), machine, target, bpf, asked, {
+    notes,
+    hasRing: traced.probes.has('push'),
+  });
 }
 
 async function ran(
-  file: string,
+  text: string,
   machine: Machine,
   { pid }: Target,
   { bpftrace }: Bpf,
   { seconds, slowMs, say, signal }: Asked,
   { notes, hasRing }: { readonly notes: readonly string[]; readonly hasRing: boolean },
 ): Promise<BpfReport> {
-  const child = spawn(bpftrace, ['-B', 'line', '-f', 'json', '-p', `${pid}`, file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(bpftrace, ['-B', 'line', '-f', 'json', '-p', `${pid}`, '-'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       ...process.env,
       BPFTRACE_MAP_KEYS_MAX: '60000',
@@ -99,6 +100,8 @@ async function ran(
       BPFTRACE_MAX_BPF_PROGS: '1024',
     },
   });
+  child.stdin.on('error', () => undefined); // it has ended, and says why
+  child.stdin.end(text);
   let problems = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (problems.length < 10_000) problems += text;
@@ -164,6 +167,10 @@ async function ran(
   }
   const found = collected.report({ pid, slowMs, notes, nameOf: (tid) => names.get(tid) ?? '' });
   const more: string[] = [];
+  if (!signal.aborted && found.seconds < seconds) {
+    const what = machine.has(`proc/${pid}`) ? 'bpftrace' : 'the process';
+    more.push(`${what} ended before the time was over`);
+  }
   if (signal.aborted) more.push('the tracing was interrupted: counts of its last moments are not complete');
   if (hasRing && found.stillInRing.count === 0 && !found.waits.some(({ kind }) => kind === 'ring')) {
     more.push(

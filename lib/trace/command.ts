@@ -1,9 +1,9 @@
 /** `npx sluice trace`: see docs/guide/observability.md. */
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { traceBpf, tracedOf } from './bpf.js';
 import { page } from './html.js';
-import { Machine, Unavailable } from './machine.js';
+import { Machine, printable, Unavailable } from './machine.js';
 import { bpfOf } from './preflight.js';
 import { traceProc } from './proc.js';
 import { program } from './program.js';
@@ -95,6 +95,22 @@ function warn(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+function explain({ message, fix }: Unavailable, more = ''): void {
+  warn(`sluice trace: ${printable(message)}.\n  What to do: ${printable(fix)}${more}`);
+}
+
+/** Does `what` with the file of the option `--html`. @throws Unavailable */
+function writing(what: () => void): void {
+  try {
+    what();
+  } catch (error) {
+    throw new Unavailable(
+      `the page cannot be written: ${(error as Error).message}`,
+      'name another file: --html <file>',
+    );
+  }
+}
+
 /**
  * Runs the command.
  *
@@ -127,15 +143,18 @@ export async function trace(args: readonly string[], machine: Machine = new Mach
   process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
   try {
     const target = targetOf(machine, settings.pid);
+    const { html } = settings;
+    // Before the tracing, which may take an hour.
+    if (html !== undefined) writing(() => closeSync(openSync(html, 'a')));
     const report = await reported(machine, target, settings, interrupted.signal);
     if (report === undefined) return code;
     const text = report.mode === 'bpf' ? bpfText(report, settings.top) : procText(report, settings.top);
     process.stdout.write(`${settings.json ? JSON.stringify(cut(report, settings.top)) : text}\n`);
-    if (settings.html !== undefined) writeFileSync(settings.html, page(report, settings.top));
+    if (html !== undefined) writing(() => writeFileSync(html, page(report, settings.top)));
     return code;
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
-    warn(`sluice trace: ${error.message}.\n  What to do: ${error.fix}`);
+    explain(error);
     return 1;
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
@@ -160,7 +179,7 @@ async function reported(
       return await traceBpf(machine, target, bpf, { ...settings, say: warn, signal });
     } catch (error) {
       if (!(error instanceof Unavailable) || showProgram) throw error;
-      warn(`sluice trace: ${error.message}.\n  What to do: ${error.fix}\n  Meanwhile, what /proc tells:`);
+      explain(error, '\n  Meanwhile, what /proc tells:');
     }
   }
   warn(`watching process ${pid} for ${seconds} s`);

@@ -12,6 +12,14 @@ export class Unavailable extends Error {
   }
 }
 
+/**
+ * Returns a text of another program without the characters that control a terminal: threads and files may have any
+ * name.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
+
 /** The files of this machine. Tests give another `root` and another `path`. */
 export class Machine {
   constructor(

@@ -3,7 +3,7 @@
  * waits took is known only as far as the samples tell.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Machine } from './machine.js';
+import { type Machine, Unavailable } from './machine.js';
 import type { ProcReport, ThreadRow } from './report.js';
 
 const sampleMs = 20;
@@ -26,21 +26,27 @@ interface Sample {
   readonly listenOverflows: number | undefined;
 }
 
-/** Watches the process until the time is over, the signal aborts, or the process ends. */
+/** Watches the process until the time is over, the signal aborts, or the process ends. @throws Unavailable */
 export async function traceProc(
   machine: Machine,
   pid: number,
   { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
 ): Promise<ProcReport> {
   const first = sampleOf(machine, pid);
+  if (first.threads.size === 0)
+    throw new Unavailable(`process ${pid} has ended`, 'find a running one with: pgrep -af node');
   const began = new Map(first.threads);
+  const notes: string[] = [];
   const longest = new Map<number, number>();
   const until = first.at + BigInt(Math.round(seconds * 1e9));
   let last = first;
   while (last.at < until && !signal.aborted) {
     await sleep(sampleMs, undefined, { signal }).catch(() => undefined);
     const next = sampleOf(machine, pid);
-    if (next.threads.size === 0) break; // it has ended
+    if (next.threads.size === 0) {
+      notes.push('the process ended before the time was over');
+      break;
+    }
     for (const [tid, thread] of next.threads) {
       const before = last.threads.get(tid);
       if (before === undefined) began.set(tid, began.get(tid) ?? thread);
@@ -65,13 +71,13 @@ export async function traceProc(
   });
   const difference = (name: 'cpu' | 'io' | 'retransmits' | 'listenOverflows', per = 1): object => {
     const [then, now] = [first[name], last[name]];
-    return then === undefined || now === undefined ? {} : { [name]: (now - then) / per };
+    return then === undefined || now === undefined || ns === 0 ? {} : { [name]: (now - then) / per };
   };
-  const notes = machine.has(`proc/${pid}/schedstat`)
-    ? []
-    : [
-        'this kernel has no schedstat (CONFIG_SCHED_INFO): it does not tell how long threads wait for a processor',
-      ];
+  if (!machine.has('proc/self/schedstat')) {
+    notes.push(
+      'this kernel has no schedstat (CONFIG_SCHED_INFO): it does not tell how long threads wait for a processor',
+    );
+  }
   return {
     mode: 'proc',
     pid,

@@ -49,6 +49,12 @@ export function bucketMiddle(bucket: number): number {
   return (subBuckets + (bucket % subBuckets)) * width + width / 2;
 }
 
+/**
+ * The most threads that are known from the beginning; later ones are known once they have run. Each costs bpftrace
+ * about 20 ms to compile.
+ */
+export const knownThreadsMax = 256;
+
 /** The most lines that are printed. */
 const linesMax = 100_000;
 
@@ -102,7 +108,10 @@ export function program(traced: Traced): string {
   const maps = new Set([...text.matchAll(/@(\w+)\[/g)].map(([, name = '']) => name));
   const cleared = [...maps].filter((name) => ![...reported, ...open].includes(name));
   return `${text}
-END { ${cleared.map((name) => `clear(@${name});`).join(' ')} clear(@lines); clear(@blk_sum); clear(@began); }
+END {
+  if (@off[0] == 0 && @began != 0) { printf("end %llu\\n", nsecs); }
+  ${cleared.map((name) => `clear(@${name});`).join(' ')} clear(@lines); clear(@blk_sum); clear(@began);
+}
 `;
 }
 
@@ -112,7 +121,7 @@ function isJoined({ addon, probes }: Traced): boolean {
 
 function begin({ tids, seconds, secondsMax }: Traced): string {
   // A thread counts as asleep until its first event shows what it does.
-  const threads = tids.map((tid) => `@ours[${tid}] = 1; @sl_at[${tid}] = nsecs;`);
+  const threads = tids.slice(0, knownThreadsMax).map((tid) => `@ours[${tid}] = 1; @sl_at[${tid}] = nsecs;`);
   return `BEGIN { @off[0] = 1; ${threads.join(' ')} @lines = 0; @blk_sum = (uint64)0; @began = (uint64)0; clear(@off); }
 interval:ms:10 {
   if (@off[0] == 0 && @began == 0) { @began = nsecs; printf("begin %llu\\n", nsecs); }
@@ -251,8 +260,17 @@ tracepoint:block:block_rq_complete /@off[0] == 0 && @dev_at[${key}]/ {
 }`;
 }
 
-function usdt({ addon, pid }: Traced, name: string): string {
-  return `usdt:${addon}:sluice:${name} /pid == ${pid} && @off[0] == 0/`;
+/** Whether bpftrace can be given that path: in quotes it takes all characters but those with a meaning of their own. */
+export function isTraceable(path: string): boolean {
+  return !/[":\\$*?[\]\p{Cc}]/u.test(path);
+}
+
+function place({ addon }: Traced, name: string): string {
+  return `usdt:"${addon}":sluice:${name}`;
+}
+
+function usdt(traced: Traced, name: string): string {
+  return `${place(traced, name)} /pid == ${traced.pid} && @off[0] == 0/`;
 }
 
 /** The ring, joined with the scheduler. */
@@ -266,7 +284,7 @@ function queue(traced: Traced): string {
   // Also before the time begins: what the first orders wait for cannot be told if it is not known who consumes.
   const seenConsumer = (name: string): string =>
     probes.has(name)
-      ? `\nusdt:${traced.addon}:sluice:${name} /pid == ${traced.pid}/ { @consumer[arg0] = (uint64)tid; }`
+      ? `\n${place(traced, name)} /pid == ${traced.pid}/ { @consumer[arg0] = (uint64)tid; }`
       : '';
   return `
 ${usdt(traced, 'push')} {

@@ -21,12 +21,13 @@ export function targetOf(machine: Machine, pid: number): Target {
   if (!machine.has(`proc/${pid}`)) {
     throw new Unavailable(`there is no process ${pid}`, 'find it with: pgrep -af node');
   }
-  const maps = machine.read(`proc/${pid}/maps`);
   const name = (machine.read(`proc/${pid}/comm`) ?? '?').trim();
+  checkIsAlive(machine, pid, name);
+  const maps = machine.read(`proc/${pid}/maps`);
   if (maps === undefined || (maps === '' && !isKernelThread(machine, pid))) {
     throw new Unavailable(
       `process ${pid} (${name}) belongs to another user`,
-      `sudo npx sluice trace --pid ${pid}`,
+      `sudo npx sluice trace --pid ${pid} (in a container also: --cap-add=SYS_PTRACE)`,
     );
   }
   const [, addon, replaced] = addonIn(maps);
@@ -56,6 +57,21 @@ export function targetOf(machine: Machine, pid: number): Target {
   }
   const notes = addon === undefined ? ["no sluice is loaded there: only the kernel's queues are shown"] : [];
   return { pid, tids, addon, notes };
+}
+
+/** Linux has files in /proc for threads, and for processes that have ended and whose parents do not know it yet. */
+function checkIsAlive(machine: Machine, pid: number, name: string): void {
+  const status = machine.read(`proc/${pid}/status`) ?? '';
+  const process = /^Tgid:\s*(\d+)$/m.exec(status)?.[1];
+  if (process !== undefined && process !== `${pid}`) {
+    throw new Unavailable(
+      `${pid} is a thread of process ${process}`,
+      `npx sluice trace --pid ${process}, which has a row for each thread`,
+    );
+  }
+  if (/^State:\s*[ZX]/m.test(status)) {
+    throw new Unavailable(`process ${pid} (${name}) has ended`, 'find a running one with: pgrep -af node');
+  }
 }
 
 /** The path of the addon in a list of mappings, and whether it is deleted. */

@@ -1,4 +1,5 @@
 /** The report of `sluice trace` as text for a terminal. */
+import { printable } from './machine.js';
 import { type BpfReport, type Order, type ProcReport, totalUs } from './report.js';
 
 /** Writes a time, with a unit that suits it. */
@@ -91,12 +92,12 @@ export function bpfText(report: BpfReport, top: number): string {
   }
   if (report.lost > 0)
     lines.push(`note: ${report.lost} lines about slow orders were lost; the histograms are complete`);
-  return [...lines, ...notes(report.notes)].join('\n');
+  return joined([...lines, ...notes(report.notes)]);
 }
 
 export function procText(report: ProcReport, top: number): string {
   const { threads, seconds, pressure, retransmits, listenOverflows } = report;
-  const percent = (ms: number): string => `${(ms / seconds / 10).toFixed(1)} %`;
+  const percent = (ms: number): string => `${(seconds === 0 ? 0 : ms / seconds / 10).toFixed(1)} %`;
   const lines = table(
     ['thread', 'name', ' ran', ' waited for a processor', ' in all', ' turns', ' each', ' longest, at most'],
     threads
@@ -114,13 +115,17 @@ export function procText(report: ProcReport, top: number): string {
   );
   const share = (of: number | undefined): string =>
     of === undefined ? 'unknown' : `${(of * 100).toFixed(0)} %`;
-  return [
+  return joined([
     ...lines,
     '',
     `of the time, some task of the machine waited for a processor: ${share(pressure.cpu)}; for a disk: ${share(pressure.io)}`,
     `TCP segments sent again: ${retransmits ?? 'unknown'}; connections refused by a full accept queue: ${listenOverflows ?? 'unknown'}`,
     ...notes(report.notes),
-  ].join('\n');
+  ]);
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map(printable).join('\n');
 }
 
 function counted(what: string, counts: Readonly<Record<string, number>>): string[] {

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settingsOf, usage } from '../../lib/trace/command.js';
 import { run } from '../program.js';
+import { tracer } from './traced.js';
 
 const sluice = new URL('../../bin/sluice.js', import.meta.url);
 const command = (...args: readonly string[]): ReturnType<typeof run> => run(sluice, ['trace', ...args]);
@@ -56,6 +58,35 @@ describe('the command line', () => {
 });
 
 describe.runIf(process.platform === 'linux')('without BPF', () => {
+  it('says at once that a page cannot be written, and watches nothing', async () => {
+    const html = join(tmpdir(), 'there-is-no-such-folder', 'trace.html');
+    const ended = await command('--pid', `${process.pid}`, '--seconds', '600', '--no-bpf', '--html', html);
+    expect(ended).toMatchObject({ code: 1, stdout: '' });
+    expect(ended.stderr).toMatch(/^sluice trace: the page cannot be written: ENOENT.*\n {2}What to do: /);
+    expect(ended.stderr).not.toContain('    at ');
+  });
+
+  it('ends without an error when the reader of its report has gone', async () => {
+    const running = tracer(['--pid', `${process.pid}`, '--seconds', '0.3', '--no-bpf']);
+    running.child.stdout?.destroy();
+    expect(await running.ended).toMatchObject({ code: 0, stderr: expect.not.stringContaining('EPIPE') });
+  });
+
+  it('reports what it saw of a process that ends meanwhile, and says so', async () => {
+    const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1_000)'], { stdio: 'ignore' });
+    const running = tracer(['--pid', `${child.pid}`, '--seconds', '600', '--no-bpf', '--json']);
+    await running.begun;
+    child.kill('SIGKILL');
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    const { seconds, notes } = JSON.parse(stdout);
+    expect(seconds).toBeLessThan(600);
+    expect(notes).toEqual([
+      expect.stringContaining('no sluice is loaded'),
+      'the process ended before the time was over',
+    ]);
+  });
+
   it('tells what /proc knows, as text, JSON and a page', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-trace-'));
     try {

@@ -1,9 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tracedOf } from '../../lib/trace/bpf.js';
 import { Machine, Unavailable } from '../../lib/trace/machine.js';
 import { bpfOf } from '../../lib/trace/preflight.js';
+import { program } from '../../lib/trace/program.js';
 import { targetOf } from '../../lib/trace/target.js';
 
 let root = '';
@@ -176,10 +179,73 @@ describe('targetOf', () => {
   it('refuses a process of another user', () => {
     process(40, {});
     rmSync(join(root, 'proc/40/maps'));
-    expect(refusal(() => targetOf(machine(), 40)).fix).toBe('sudo npx sluice trace --pid 40');
+    expect(refusal(() => targetOf(machine(), 40))).toEqual({
+      what: 'process 40 (node) belongs to another user',
+      fix: expect.stringMatching(/^sudo npx sluice trace --pid 40 .*SYS_PTRACE/),
+    });
+  });
+
+  it('refuses a thread, and names its process', () => {
+    process(41, { maps: mapping(addon) });
+    file('proc/41/status', 'Name:\tnode\nState:\tS (sleeping)\nTgid:\t40\nPid:\t41\n');
+    expect(refusal(() => targetOf(machine(), 41))).toEqual({
+      what: '41 is a thread of process 40',
+      fix: expect.stringContaining('npx sluice trace --pid 40'),
+    });
+    file('proc/41/status', 'Name:\tnode\nState:\tS (sleeping)\nTgid:\t41\nPid:\t41\n');
+    expect(targetOf(machine(), 41).addon).toBe(addon);
+  });
+
+  it('refuses a process that has ended, although its parent has not noticed', () => {
+    process(40, { maps: '' });
+    file('proc/40/status', 'Name:\tnode\nState:\tZ (zombie)\nTgid:\t40\nPid:\t40\n');
+    expect(refusal(() => targetOf(machine(), 40)).what).toBe('process 40 (node) has ended');
   });
 
   it('refuses other systems than Linux', () => {
     expect(refusal(() => targetOf(new Machine(root, '', 'darwin'), 40)).what).toContain('this is darwin');
+  });
+});
+
+describe('what the program is written for', () => {
+  const bpf = { bpftrace: '/usr/bin/bpftrace', btf: true, hasTracepoint: () => true, notes: [] };
+  const asked = { seconds: 5, slowMs: 5 };
+  const target = (addon: string, threads = 1) => {
+    return { pid: 40, tids: Array.from({ length: threads }, (_, i) => 40 + i), addon, notes: [] };
+  };
+  const built = fileURLToPath(new URL('../../build/Release/sluice.node', import.meta.url));
+
+  it.each(['a:b', 'a*b', 'a"b', 'a$1', 'a\\012b', 'a[b]', 'a\u0007b'])(
+    'has no probes of a module whose path would mean something else to bpftrace: %j',
+    (name) => {
+      const path = `/srv/${name}/sluice.node`;
+      file(`proc/40/root${path}`);
+      copyFileSync(built, join(root, 'proc/40/root', path));
+      const { traced, notes } = tracedOf(new Machine(root, '', 'linux'), target(path), bpf, asked);
+      expect(traced.probes.size).toBe(0);
+      expect(notes).toContainEqual(expect.stringContaining(`cannot be given the path ${path}`));
+    },
+  );
+
+  it('has the probes of a module in a folder with blanks and braces', () => {
+    const path = '/srv/a b{,}/sluice.node';
+    file(`proc/40/root${path}`);
+    copyFileSync(built, join(root, 'proc/40/root', path));
+    const { traced, notes } = tracedOf(new Machine(root, '', 'linux'), target(path), bpf, asked);
+    expect(traced.probes.has('push')).toBe(true);
+    expect(notes).toEqual([]);
+    expect(program(traced)).toContain(`usdt:"${path}":sluice:push /pid == 40`);
+  });
+
+  it('knows 256 threads from the beginning, so that it is compiled in time, and says so', () => {
+    file('proc/40/root/sluice.node');
+    const { traced, notes } = tracedOf(
+      new Machine(root, '', 'linux'),
+      target('/sluice.node', 2_000),
+      bpf,
+      asked,
+    );
+    expect(program(traced).match(/@ours\[\d+\] = 1/g)).toHaveLength(256);
+    expect(notes).toContainEqual(expect.stringContaining('of its 2000 threads, 1744 are known only'));
   });
 });

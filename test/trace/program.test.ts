@@ -35,6 +35,10 @@ describe('the program for bpftrace', () => {
       expect(program({ ...traced, ...less })).not.toMatch(/usdt|@a_ring|@live/);
   });
 
+  it('prints when the time was over also if it ends before', () => {
+    expect(program(traced)).toMatch(/END \{\n {2}if \(@off\[0\] == 0 && @began != 0\) \{ printf\("end /);
+  });
+
   it('keeps the rings of queues without a gate', () => {
     const text = program({ ...traced, probes: new Set(['push', 'pop']) });
     expect(text.match(/sluice:\w+/g)).toEqual(['sluice:push', 'sluice:pop']);

@@ -177,6 +177,23 @@ describe('the text', () => {
     expect(text).toContain('sent again: unknown');
   });
 
+  it('does not let the name of a thread control the terminal, or the columns', () => {
+    const name = '\u001b[2Ja\n\u009b\u202eb';
+    const thread = { tid: 40, name, runMs: 0, runQueueMs: 0, turns: 0, longestMs: 0, majorFaults: 0 };
+    const proc = procText(
+      { mode: 'proc', pid: 40, seconds: 1, threads: [thread], pressure: {}, notes: [name] },
+      8,
+    );
+    const collected = new Collected();
+    collected.take(map('n', { '41,0,3': 1 }));
+    const bpf = bpfText(collected.report({ pid: 40, slowMs: 5, notes: [name], nameOf: () => name }), 8);
+    for (const text of [proc, bpf]) {
+      expect(text).not.toMatch(/[^\n\P{Cc}]|\p{Cf}/u);
+      expect(text).toMatch(/^4\d +\?\[2Ja\?\?\?b /m);
+      expect(text).toMatch(/^note: \?\[2Ja\?\?\?b$/m);
+    }
+  });
+
   it('writes times in units that suit them', () => {
     expect([undefined, 0, 999, 1_000, 99_949, 203_070, 1_500_000].map(duration)).toEqual([
       '-',

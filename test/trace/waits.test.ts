@@ -247,6 +247,24 @@ describe.runIf(process.platform === 'linux' && cpus().length > 1)('/proc', () =>
     expect(existsSync(`/proc/${selling.pid}`)).toBe(true);
   });
 
+  it('says that the process ended before the time was over, and when', async () => {
+    const short = await shop({});
+    const running = tracer(['--pid', `${short.pid}`, '--seconds', '600', '--json']);
+    await running.begun;
+    await short.orders(5, 0, '/');
+    await short.stop();
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      mode: 'bpf',
+      outcomes: { admitted: 5 },
+      notes: ['the process ended before the time was over'],
+    });
+    expect(report.seconds).toBeGreaterThan(0);
+    expect(report.seconds).toBeLessThan(600);
+  });
+
   /** How many bpftrace processes trace the shop. Their probes end with them: they belong to file descriptors. */
   function attached(): number {
     const listed = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
