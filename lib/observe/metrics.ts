@@ -11,6 +11,8 @@ export interface MetricRegistry {
   registerMetric(metric: never): void;
   /** Removes the metric of that name. */
   removeSingleMetric(name: string): void;
+  /** Returns the metric of that name, so that sluice notices that the registry was cleared. */
+  getSingleMetric?(name: string): unknown;
 }
 
 /** A metric as prom-client has it: `get` returns the values of all objects that were registered. */
@@ -90,12 +92,17 @@ export function register(registry: MetricRegistry, options: ObservedParts): () =
   const names = parts.names;
   const known = registered.get(registry) ?? new Map<string, RegisteredMetric>();
   registered.set(registry, known);
+  for (const name of known.keys()) {
+    // It was removed by another's hand: by registry.clear(), for one.
+    if (registry.getSingleMetric !== undefined && registry.getSingleMetric(name) === undefined)
+      known.delete(name);
+  }
   const wanted = metrics.filter(({ part }) => names.includes(part));
   for (const metric of wanted) checkLabels(where, metric.part, parts, known.get(metric.name)?.sources);
   const added: Metric[] = [];
   const remove = (): void => {
     for (const { name } of added.splice(0)) {
-      if (known.get(name)?.delete(parts) !== false) continue;
+      if (!known.get(name)?.sources.has(parts) || known.get(name)?.delete(parts)) continue;
       known.delete(name);
       registry.removeSingleMetric(name);
     }

@@ -91,7 +91,11 @@ export function instrument(options: InstrumentOptions): Instrumented {
 function checkedProvider(where: string, given: Options): Pick<MeterProvider, 'getMeter'> {
   const provider = given.get('meterProvider');
   if (provider === undefined) return api.getMeterProvider();
-  if (typeof provider !== 'object' || provider === null || !('getMeter' in provider)) {
+  if (
+    typeof provider !== 'object' ||
+    provider === null ||
+    typeof (provider as MeterProvider).getMeter !== 'function'
+  ) {
     throw optionError(`${where}: meterProvider`, 'a MeterProvider', provider, true);
   }
   return provider as Pick<MeterProvider, 'getMeter'>;

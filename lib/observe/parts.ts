@@ -183,6 +183,10 @@ function checkedLabels(where: string, given: unknown): Readonly<Record<string, s
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw optionError(what, 'an object with texts', given, true);
   }
+  // The labels of a Map, for one, are no properties, and would be lost.
+  const prototype = Object.getPrototypeOf(given);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    throw optionError(what, 'a plain object with texts', given, true);
   const labels = Object.entries(given);
   if (labels.length > labelsMax) throw optionError(what, `at most ${labelsMax} labels`, labels.length, false);
   for (const [name, value] of labels) {

@@ -135,6 +135,18 @@ describe('register', () => {
     expect(await figures(registry, name)).toEqual([' 1']);
   });
 
+  it('registers again in a registry that was cleared', async () => {
+    const { queue, stock } = shop();
+    const registry = new Registry();
+    const first = register(registry, { queue });
+    registry.clear();
+    const second = register(registry, { queue, stock });
+    first();
+    expect(await figures(registry, 'sluice_queue_depth_records')).toEqual([' 3']);
+    second();
+    expect(await scrape(registry)).toEqual([]);
+  });
+
   it('exports a closed queue, and not one that was disposed of', async () => {
     const { queue, stock } = shop();
     const registry = new Registry();
@@ -204,6 +216,7 @@ describe('register refuses', () => {
       TypeError,
     ],
     ['labels that are no object', { queue: parts.queue, labels: 'shop' }, 'register: labels', TypeError],
+    ['labels in a Map', { queue: parts.queue, labels: new Map([['a', 'b']]) }, 'register: labels', TypeError],
     ['a list of labels', { queue: parts.queue, labels: ['a'] }, 'register: labels', TypeError],
     ...['', '0a', 'a-b', '__name__', '__a', 'le', 'quantile', 'item', 'a"', 'é', 'a'.repeat(300)].map(
       (name): [string, object, string, typeof RangeError] => [

@@ -113,6 +113,7 @@ describe('instrument', () => {
       [{}, 'instrument: expected a queue'],
       [{ queue, labels: { le: '1' } }, 'instrument: labels: name'],
       [{ queue, meterProvider: 7 }, 'instrument: meterProvider'],
+      [{ queue, meterProvider: { getMeter: 5 } }, 'instrument: meterProvider'],
       [{ queue, meter: {} }, 'unknown option "meter"'],
       [undefined, 'instrument: expected an object'],
     ] as const) {
