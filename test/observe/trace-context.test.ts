@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { Gate, Queue, record, Stock, traceContext, traceparent, u32, u53, utf8 } from 'sluice';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Gate, type Infer, Queue, record, Stock, traceContext, traceparent, u32, u53, utf8 } from 'sluice';
 import { dispatch } from 'sluice/dispatch';
+import { lmdbStore, spill } from 'sluice/overflow';
+import { RedisQueue, RedisWorkers } from 'sluice/redis';
 import { describe, expect, it } from 'vitest';
+import { connect, disconnect } from '../redis/clients.js';
+import { endServers, noRedis, Server } from '../redis/servers.js';
 
 const example = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const Order = record({ id: u53, sku: u32, quantity: u32, trace: traceContext(), note: utf8(8) });
@@ -53,6 +60,66 @@ describe('a field traceContext()', () => {
     expect(() => admit(1, `${example}0`)).toThrow(/^field "trace": expected '' or a trace context/);
     expect(gate.stock?.counts(1)).toMatchObject({ available: 1_000 });
     expect(gate.stats()).toMatchObject({ admitted: 0 });
+  });
+
+  it('comes back from a store on disk with its order', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-trace-context-'));
+    const overflow = spill<Infer<typeof Order>>({ store: lmdbStore(join(folder, 'orders.mdb')) });
+    const queue = Queue.create(Order, { capacity: 2, overflow });
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1_000 }] });
+    const gate = Gate.create({ queue, stock, fields: { sku: 'sku', quantity: 'quantity', id: 'id' } });
+    try {
+      await overflow.opened();
+      const traces = [example, '', ...Array.from({ length: 50 }, newTrace), ''];
+      for (const [id, trace] of traces.entries()) {
+        const one = { id, sku: 1, quantity: 1, trace, note: 'é' };
+        expect((await gate.admitDurably(one)).outcome).toBe('admitted');
+      }
+      expect(overflow.stats().appended).toBeGreaterThan(40);
+      const seen = new Map<number, string>();
+      const all = new AbortController();
+      const run = gate.consume(
+        ({ id, trace }) => {
+          seen.set(id, trace);
+          if (seen.size === traces.length) all.abort();
+        },
+        { signal: all.signal },
+      );
+      await expect(run).rejects.toThrow();
+      expect([...seen]).toEqual([...traces.entries()]);
+    } finally {
+      gate[Symbol.dispose]();
+      queue[Symbol.dispose]();
+      await overflow.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it.skipIf(noRedis)('reaches the workers of a stream', async () => {
+    const server = await Server.start();
+    try {
+      const redis = await connect(server.port);
+      const stream = 'shop:{trace}:orders';
+      const traces = [example, '', newTrace()];
+      const orders = new RedisQueue({ redis, stream, record: Order, id: 'id' });
+      for (const [id, trace] of traces.entries())
+        await orders.push({ id, sku: 1, quantity: 1, trace, note: 'é' });
+      const workers = new RedisWorkers({ redis, stream, record: Order, group: 'cashiers', blockMs: 200 });
+      const seen: string[] = [];
+      const all = new AbortController();
+      const run = workers.run(
+        ({ trace }) => {
+          seen.push(trace);
+          if (seen.length === traces.length) all.abort();
+        },
+        { signal: all.signal },
+      );
+      await expect(run).rejects.toThrow();
+      expect(seen).toEqual(traces);
+    } finally {
+      await disconnect();
+      await endServers();
+    }
   });
 
   it('reaches the workers of a crew', async () => {
