@@ -38,8 +38,7 @@ export async function runSale(options) {
       : new StreamDesk(sale.gate, till);
   const server = new OrderServer((text) => desk.answer(text));
   const cashier = openTill(sale, options);
-  const crew = cashier instanceof CashierCrew ? cashier : undefined;
-  const board = options.dashboard ? await openDashboard(sale, crew) : undefined;
+  const board = options.dashboard ? await openDashboard(sale, cashier, till) : undefined;
   try {
     await cashier.ready;
     await till?.ready;

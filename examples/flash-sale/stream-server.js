@@ -20,6 +20,11 @@ export class StreamServer {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
+  /** The number of its process; undefined while there is none. */
+  get pid() {
+    return this.#process?.pid;
+  }
+
   async start() {
     if (this.#port === 0) this.#port = await freePort();
     const server = spawn(

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'redis';
-import { nodeRedis, RedisQueue } from 'sluice/redis';
+import { nodeRedis, RedisQueue, RedisWorkers } from 'sluice/redis';
 import { answerToAdmission } from './answers.js';
 import { monotonicMs } from './clock.js';
-import { StreamedOrder } from './stream-schema.js';
+import { GROUP, StreamedOrder } from './stream-schema.js';
 import { StreamServer } from './stream-server.js';
 import { WorkerThread } from './worker-thread.js';
 
@@ -94,6 +94,22 @@ export class StreamTill {
         this.#restarting = this.#restarting.then(() => server.restart());
       }, KILL_EVERY_MS);
     }
+  }
+
+  /** What the page of `--dashboard` shows of the stream: the workers of its group run in the cashier's thread. */
+  get shown() {
+    const redis = nodeRedis(this.#client);
+    const { queue, stream } = { queue: this.#queue, stream: this.#stream };
+    return { queue, workers: new RedisWorkers({ redis, stream, record: StreamedOrder, group: GROUP }) };
+  }
+
+  /** The thread of the cashier, and the process of a server that was spawned. */
+  get workers() {
+    const pid = this.#server?.pid;
+    return {
+      'cashier of the stream': this.#cashier.thread,
+      ...(pid !== undefined && { 'redis-server': pid }),
+    };
   }
 
   get ready() {

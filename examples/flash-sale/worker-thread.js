@@ -43,6 +43,10 @@ export class WorkerThread {
     this.ready.catch(() => {});
   }
 
+  get thread() {
+    return this.#worker;
+  }
+
   /** Asks the thread to finish early. */
   stop() {
     this.#worker.postMessage({ type: 'stop' });

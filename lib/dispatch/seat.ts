@@ -147,7 +147,8 @@ export class Seat<T> {
 
   stats(): WorkerStats {
     const { state, handled, deaths, cpu } = this;
-    return { state, inHand: this.out.size, handled, deaths, cpu };
+    const busyMs = this.#worker?.performance.eventLoopUtilization().active ?? 0;
+    return { state, inHand: this.out.size, handled, deaths, busyMs, cpu };
   }
 
   #start(): void {

@@ -33,6 +33,8 @@ export interface WorkerStats {
   readonly handled: number;
   /** How often it ended although it should not have ended. */
   readonly deaths: number;
+  /** For how long the event loop of the worker was busy since it started, in milliseconds. */
+  readonly busyMs: number;
   /** The processor that it is bound to; undefined if it is bound to none. */
   readonly cpu: number | undefined;
 }

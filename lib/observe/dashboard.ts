@@ -2,19 +2,33 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { clearInterval, setInterval } from 'node:timers';
-import { copiedList, type Options, optionError } from '../input/index.js';
+import type { Crew } from '../dispatch/index.js';
+import { copiedList, Options, optionError } from '../input/index.js';
 import { page } from './dashboard-page.js';
-import { type Frame, Frames } from './frames.js';
+import { type Frame, Frames, type Others } from './frames.js';
 import { type ObservedParts, Parts, partsOptions } from './parts.js';
+import { type ObservedRedis, RedisWatch } from './redis-watch.js';
+import { type NamedWorkers, WorkerRows } from './workers.js';
 
 export type { ObservedParts } from './parts.js';
+export type { ObservedRedis } from './redis-watch.js';
+export type { NamedWorkers } from './workers.js';
 
 /** The options of `dashboard`. */
 export interface DashboardOptions extends Omit<ObservedParts, 'labels'> {
-  /** A crew of `dispatch`, or something else whose `stats()` has numbers: they are shown as they are. */
-  readonly crew?: { stats(): object };
-  /** As `crew`: `RedisWorkers`. */
-  readonly redis?: { stats(): object };
+  /** A crew of `dispatch`: its figures, and a row for each of its workers. */
+  readonly crew?: Pick<Crew<unknown>, 'stats'>;
+  /**
+   * A `RedisQueue`, `RedisWorkers`, or both: their counts, and what the server says of the stream and its group. The
+   * server is asked once a frame, three commands in all, while somebody looks; it has one such question at a time.
+   */
+  readonly redis?: ObservedRedis;
+  /**
+   * Returns other threads and processes, by the names under which the page shows them: each a `Worker`, whose event
+   * loop is shown, or the number of a process, whose processor time and memory are shown on Linux. Called once a
+   * frame. Rows after the first 100 are left out. The page shows its own process anyway.
+   */
+  readonly workers?: () => NamedWorkers;
   /** The heading: at most 100 characters. Default: 'Flash sale'. */
   readonly title?: string;
   /**
@@ -52,7 +66,6 @@ const viewersMax = 16;
 const historyMax = 180;
 /** A viewer with more unsent bytes misses frames. */
 const unsentMax = 64 * 1_024;
-const cookieName = 'sluice-dashboard';
 const where = 'dashboard';
 
 /**
@@ -67,7 +80,15 @@ const where = 'dashboard';
  * createServer(handler).listen(8080, '127.0.0.1', () => log.info(`http://localhost:8080/?token=${token}`));
  */
 export function dashboard(options: DashboardOptions): Dashboard {
-  const given = partsOptions(where, options, ['crew', 'redis', 'title', 'token', 'hosts', 'intervalMs']);
+  const given = partsOptions(where, options, [
+    'crew',
+    'redis',
+    'workers',
+    'title',
+    'token',
+    'hosts',
+    'intervalMs',
+  ]);
   if (given.has('labels')) throw optionError(`${where}: labels`, 'no labels', given.get('labels'), true);
   const board = new Board(given);
   return {
@@ -80,11 +101,14 @@ export function dashboard(options: DashboardOptions): Dashboard {
 class Board {
   readonly token: string;
   readonly #parts: Parts;
+  /** Browsers have one set of cookies for all ports of a host, so each token has a cookie of its own. */
+  readonly #cookieName: string;
   readonly #title: string;
   readonly #hosts: ReadonlyArray<string>;
   readonly #intervalMs: number;
-  readonly #crew: { stats(): object } | undefined;
-  readonly #redis: { stats(): object } | undefined;
+  readonly #crew: Pick<Crew<unknown>, 'stats'> | undefined;
+  readonly #redis: ObservedRedis | undefined;
+  readonly #workers: (() => NamedWorkers) | undefined;
   readonly #viewers = new Set<ServerResponse>();
   #history: Frame[] = [];
   #frames: Frames | undefined;
@@ -95,12 +119,14 @@ class Board {
     this.#parts = new Parts(where, given);
     this.token =
       checkedText(given, 'token', /^[\w-]{16,256}$/, '16 to 256 letters, digits, - and _') ?? newToken();
+    this.#cookieName = `sluice-dashboard-${digest(this.token).toString('hex', 0, 4)}`;
     this.#title =
       checkedText(given, 'title', /^.{1,100}$/u, '1 to 100 characters on one line') ?? 'Flash sale';
     this.#intervalMs = given.integer('intervalMs', 100, 60_000, 1_000);
     this.#hosts = checkedHosts(given.get('hosts'));
-    this.#crew = checkedStats(given, 'crew');
-    this.#redis = checkedStats(given, 'redis');
+    this.#crew = checkedMethods(`${where}: crew`, given.get('crew'), ['stats']);
+    this.#redis = checkedRedis(given.get('redis'));
+    this.#workers = given.callback<() => NamedWorkers>('workers');
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
@@ -119,10 +145,10 @@ class Board {
     const [path = '', query] = (request.url ?? '').split('?', 2);
     const asked = new URLSearchParams(query).get('token');
     if (asked !== null && isSame(asked, this.token)) {
-      const cookie = `${cookieName}=${this.token}; HttpOnly; SameSite=Strict; Path=/`;
+      const cookie = `${this.#cookieName}=${this.token}; HttpOnly; SameSite=Strict; Path=/`;
       // '?' is the same path, with an empty query: the token leaves the address.
       response.writeHead(303, { location: '?', 'set-cookie': cookie, ...common }).end();
-    } else if (!isSame(cookieOf(request), this.token)) {
+    } else if (!cookiesOf(request, this.#cookieName).some((value) => isSame(value, this.token))) {
       refuse(response, 401, 'Open the address that has the token: it ends in ?token=...');
     } else if (path.endsWith('/events')) {
       this.#stream(request, response);
@@ -173,7 +199,7 @@ class Board {
 
   #begin(): void {
     if (this.#timer !== undefined) return;
-    this.#frames = new Frames(this.#parts, () => this.#work());
+    this.#frames = new Frames(this.#parts, this.#others());
     this.#timer = setInterval(() => this.#send(), this.#intervalMs).unref();
   }
 
@@ -199,8 +225,12 @@ class Board {
     for (const viewer of this.#viewers) viewer.end();
   }
 
-  #work(): Frame['work'] {
-    return [...figuresOf('Crew', this.#crew), ...figuresOf('Redis', this.#redis)];
+  #others(): Others {
+    return {
+      workers: new WorkerRows(this.#crew, this.#workers),
+      crew: this.#crew,
+      redis: this.#redis && new RedisWatch(this.#redis),
+    };
   }
 }
 
@@ -222,31 +252,23 @@ function newToken(): string {
   return randomBytes(16).toString('base64url');
 }
 
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
 /** Compares in a time that does not depend on where the texts differ. */
 function isSame(text: string, token: string): boolean {
-  const digest = (value: string): Buffer => createHash('sha256').update(value).digest();
   return timingSafeEqual(digest(text), digest(token));
 }
 
-function cookieOf(request: IncomingMessage): string {
-  for (const pair of (request.headers.cookie ?? '').split(';')) {
-    const [name, value = ''] = pair.trim().split('=', 2);
-    if (name === cookieName) return value;
-  }
-  return '';
+/** Returns the values of the cookies of that name: another program on this host may have set one, too. */
+function cookiesOf(request: IncomingMessage, name: string): string[] {
+  const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('=', 2));
+  return pairs.flatMap(([given, value = '']) => (given === name ? [value] : []));
 }
 
 function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-/** Returns the numbers and words that a `stats()` has. */
-function figuresOf(of: string, source: { stats(): object } | undefined): Array<Frame['work'][number]> {
-  if (source === undefined) return [];
-  return Object.entries(source.stats()).flatMap(([name, value]: [string, unknown]) => {
-    if (Array.isArray(value)) return [{ name: `${of}: ${name}`, value: value.length }];
-    return typeof value === 'number' || typeof value === 'string' ? [{ name: `${of}: ${name}`, value }] : [];
-  });
 }
 
 function checkedText(given: Options, name: string, form: RegExp, expected: string): string | undefined {
@@ -274,11 +296,27 @@ function checkedHosts(given: unknown): ReadonlyArray<string> {
   });
 }
 
-function checkedStats(given: Options, name: string): { stats(): object } | undefined {
-  const value = given.get(name) as { stats(): object } | undefined;
+function checkedRedis(given: unknown): ObservedRedis | undefined {
+  if (given === undefined) return undefined;
+  const what = `${where}: redis`;
+  const { own } = new Options(what, given, ['queue', 'workers']);
+  if (own['queue'] === undefined && own['workers'] === undefined)
+    throw optionError(what, 'an object with a queue, workers, or both', given, true);
+  const queue = checkedMethods<ObservedRedis['queue']>(`${what}.queue`, own['queue'], ['stats', 'depth']);
+  const methods = ['stats', 'backlog', 'consumers'];
+  const workers = checkedMethods<ObservedRedis['workers']>(`${what}.workers`, own['workers'], methods);
+  return { ...(queue && { queue }), ...(workers && { workers }) };
+}
+
+/** Checks that `value` has these methods, if it is given. */
+function checkedMethods<T>(what: string, value: unknown, names: readonly string[]): T | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'object' || value === null || typeof value.stats !== 'function') {
-    throw optionError(`${where}: ${name}`, 'an object with stats()', value, true);
-  }
-  return value;
+  const object = value as Record<string, unknown> | null;
+  if (
+    typeof object !== 'object' ||
+    object === null ||
+    names.some((name) => typeof object[name] !== 'function')
+  )
+    throw optionError(what, `an object with ${names.join('(), ')}()`, value, true);
+  return value as T;
 }

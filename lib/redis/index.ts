@@ -15,4 +15,10 @@ export {
 } from './queue.js';
 export { type RedisStoreOptions, redisStore } from './store.js';
 export type { RedisWorkersOptions } from './worker-options.js';
-export { type RedisBacklog, type RedisRunOptions, RedisWorkers, type RedisWorkersStats } from './workers.js';
+export {
+  type RedisBacklog,
+  type RedisConsumer,
+  type RedisRunOptions,
+  RedisWorkers,
+  type RedisWorkersStats,
+} from './workers.js';

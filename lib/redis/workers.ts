@@ -2,7 +2,7 @@ import { Options, optionError, SluiceError } from '../input/index.js';
 import { checkedLimits } from '../queue/index.js';
 import { redisError } from './faults.js';
 import type { OrderHandler } from './lane.js';
-import { list } from './replies.js';
+import { list, mapOf, text } from './replies.js';
 import { Session } from './session.js';
 import { checkedWorkers, type Plan, type RedisWorkersOptions } from './worker-options.js';
 import { count } from './worker-scripts.js';
@@ -77,6 +77,16 @@ export interface RedisBacklog {
   readonly waiting: number;
   /** Dead letters. */
   readonly deadLetters: number;
+}
+
+/** A consumer of the group, of any process on any machine. */
+export interface RedisConsumer {
+  /** Its name: that of its process, and its number there. */
+  readonly name: string;
+  /** Entries that it has and has not done. */
+  readonly pending: number;
+  /** How long ago it last asked the server for an order or a claim, in milliseconds. */
+  readonly idleMs: number;
 }
 
 const where = 'RedisWorkers';
@@ -183,6 +193,29 @@ export class RedisWorkers<T> {
       return { entries, pending, unread, isExact: exact === 1, waiting, deadLetters };
     } catch (error) {
       throw redisError(`${where}.backlog`, error);
+    }
+  }
+
+  /**
+   * Asks the server for the consumers of the group: those of this process, and of all others.
+   *
+   * @returns The consumers; none if the group is not there yet.
+   * @throws SluiceError `ERR_SLUICE_REDIS`.
+   * @example
+   * const silent = (await workers.consumers()).filter(({ idleMs }) => idleMs > 60_000);
+   */
+  async consumers(): Promise<RedisConsumer[]> {
+    const { redis, keys, group } = this.#plan;
+    try {
+      const reply = await redis.send(['XINFO', 'CONSUMERS', keys.stream, group]);
+      return list(reply).map((one) => {
+        const facts = mapOf(one);
+        const [pending, idleMs] = [facts.get('pending'), facts.get('idle')].map(Number) as [number, number];
+        return { name: text(facts.get('name')), pending, idleMs };
+      });
+    } catch (error) {
+      if (/^(NOGROUP|ERR no such key)/.test((error as Error).message)) return [];
+      throw redisError(`${where}.consumers`, error);
     }
   }
 }

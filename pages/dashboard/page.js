@@ -152,7 +152,8 @@ function showCards(frame) {
     outcomes: frame.outcomes !== undefined,
     tiers: frame.tiers !== undefined,
     stock: frame.stock !== undefined,
-    work: frame.work.length > 0,
+    crew: frame.crew !== undefined,
+    redis: frame.redis !== undefined,
   };
   let changed = false;
   for (const [name, isShown] of Object.entries(shown)) {
@@ -161,6 +162,16 @@ function showCards(frame) {
     card.hidden = !isShown;
   }
   return changed;
+}
+
+function showWorkers(workers) {
+  const share = (value) => (value === undefined ? '–' : `${count(100 * value)} %`);
+  const rows = workers.map(({ name, state, processors, busy, rssBytes, inHand, handled }) => [
+    ...[name, state, share(processors), share(busy)],
+    rssBytes === undefined ? '–' : `${count(rssBytes / 2 ** 20)} MiB`,
+    ...[count(inHand), count(handled)],
+  ]);
+  fill('workers', ['worker', 'state', 'processor', 'event loop', 'memory', 'in hand', 'handled'], rows);
 }
 
 function showTable() {
@@ -200,11 +211,9 @@ function show(added) {
       ...[available, reserved, sold].map(count),
     ]),
   );
-  fill(
-    'work',
-    ['figure', 'value'],
-    frame.work.map(({ name, value }) => [name, typeof value === 'number' ? count(value) : value]),
-  );
+  showWorkers(frame.workers);
+  const figure = ({ name, value }) => [name, typeof value === 'string' ? value : count(value)];
+  for (const name of ['crew', 'redis']) fill(name, ['figure', 'value'], (frame[name] ?? []).map(figure));
   showTable();
 }
 
@@ -219,13 +228,37 @@ byId('more').addEventListener('toggle', showTable);
 
 for (const box of document.querySelectorAll('.scroll')) box.tabIndex = 0; // so that the keyboard scrolls it
 
-const source = new EventSource(location.pathname.replace(/\/?$/, '/events'));
-source.addEventListener('history', ({ data }) => {
-  frames = [];
-  byId('state').textContent = 'live';
-  show(JSON.parse(data));
-});
-source.addEventListener('frame', ({ data }) => show([JSON.parse(data)]));
-source.addEventListener('error', () => {
-  byId('state').textContent = 'not connected: the figures are old';
-});
+const events = location.pathname.replace(/\/?$/, '/events');
+const againMs = 5_000;
+/** Why the server refuses the stream, by the status of its answer. */
+const reasons = {
+  401: 'the address with the token is needed again',
+  503: 'it has as many viewers as it takes, or was closed',
+};
+
+function connect() {
+  const source = new EventSource(events);
+  source.addEventListener('history', ({ data }) => {
+    frames = [];
+    byId('state').textContent = 'live';
+    show(JSON.parse(data));
+  });
+  source.addEventListener('frame', ({ data }) => show([JSON.parse(data)]));
+  source.addEventListener('error', () => {
+    byId('state').textContent = 'not connected: the figures are old';
+    // A browser tries again by itself when the connection fails, but not when the answer is no stream.
+    if (source.readyState === EventSource.CLOSED) refused();
+  });
+}
+
+/** Says why the server refused the stream, and asks again later. */
+function refused() {
+  setTimeout(connect, againMs);
+  fetch(events, { method: 'HEAD' })
+    .then(({ status }) => {
+      if (reasons[status]) byId('state').textContent = `not connected: ${reasons[status]}`;
+    })
+    .catch(() => {}); // it is not there at all
+}
+
+connect();

@@ -2,13 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { dashboard } from 'sluice/dashboard';
+import { dispatch } from 'sluice/dispatch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath } from '../bench/chromium.js';
 import { fields, Order, order } from '../gate/order.js';
+import { mistyped } from '../mistyped.js';
 
 const executablePath = chromiumPath();
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
@@ -20,6 +23,7 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
   let server: Server;
   let address: string;
   let sale: NodeJS.Timeout;
+  let ended: () => Promise<unknown>;
 
   beforeAll(async () => {
     const queue = Queue.create(Order, { capacity: 1_000, latency: true });
@@ -31,13 +35,34 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
       ],
     });
     const gate = Gate.create({ queue, limiter, stock, fields });
-    gate.consume(() => {}).catch(() => {});
+    const handler = new URL('./workers/quiet-handler.js', import.meta.url);
+    const crew = dispatch(gate, { workers: 2, handler, deadLetters: () => {} });
+    ended = () => crew.close({ timeoutMs: 0 });
+    await crew.ready;
     let id = 0;
     sale = setInterval(() => {
       for (let i = 0; i < 10; i++) gate.admit(order(id++, { sku: (id % 2) + 1 }));
     }, 10);
-    const crew = { stats: () => ({ inHand: id % 7, handled: id }) };
-    const board = dashboard({ queue, limiter, stock, gate, crew, skus: [1, 2], intervalMs: 100 });
+    // As a server of Redis answers: test/observe/dashboard-redis.test.ts has a real one.
+    const redis = {
+      queue: { stats: () => ({ pushed: id, retries: 0 }), depth: () => Promise.resolve(id % 9) },
+      workers: {
+        stats: () => ({ isRunning: true, failed: 5 }),
+        backlog: () =>
+          Promise.resolve({ entries: id % 9, pending: 3, unread: 1, waiting: 2, deadLetters: 4 }),
+        consumers: () => Promise.resolve([{ name: '<b>till</b>:1', pending: 3, idleMs: 10 }]),
+      },
+    };
+    const shown = {
+      queue,
+      limiter,
+      stock,
+      gate,
+      crew,
+      skus: [1, 2],
+      workers: () => ({ database: process.ppid }),
+    };
+    const board = dashboard({ ...shown, redis: mistyped(redis), intervalMs: 100 });
     server = createServer(board.handler);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/?token=${board.token}`;
@@ -49,6 +74,7 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
 
   afterAll(async () => {
     clearInterval(sale);
+    await ended?.();
     await browser?.close();
     server?.closeAllConnections();
     server?.close();
@@ -95,16 +121,50 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
         item.className,
         item.textContent,
       ]),
-      work: document.querySelector('#work')?.textContent,
+      tables: ['crew', 'redis'].map((id) => document.querySelector(`#${id}`)?.textContent ?? ''),
+      workers: [...document.querySelectorAll('#workers tbody tr')].map((line) =>
+        [...line.children].map((cell) => cell.textContent ?? ''),
+      ),
     }));
     expect(seen).toMatchObject({
       address: '',
       width: one.width,
       outside: 0,
       background: one.colorScheme === 'dark' ? 'rgb(16, 21, 28)' : 'rgb(246, 247, 249)',
-      notices: [['', 'NoticeItem 1 is sold out.']],
+      notices: [
+        ['', 'NoticeSold out: item 1.'],
+        ['', 'NoticeDead letters in Redis: 4.'],
+      ],
     });
-    expect(seen.work).toContain('Crew: handled');
+    expect(seen.tables[0]).toMatch(/Crew: handled\d/);
+    expect(seen.tables[1]).toMatch(
+      /stream\d.*Pending: read and not done3Waiting for another try2Dead letters4.*Queue: retries0.*Workers: failed5/,
+    );
+    expect(seen.workers).toEqual([
+      [
+        `this process: ${process.pid}`,
+        'up',
+        expect.stringMatching(/ %$/),
+        '–',
+        expect.stringMatching(/ MiB$/),
+        '–',
+        '–',
+      ],
+      [
+        `database: ${process.ppid}`,
+        'up',
+        expect.stringMatching(/ %$/),
+        '–',
+        expect.stringMatching(/ MiB$/),
+        '–',
+        '–',
+      ],
+      ...[0, 1].map((i) => [
+        ...[`Crew: worker ${i}`, 'up', '–', expect.stringMatching(/ %$/), '–'],
+        ...[expect.stringMatching(/^\d+$/), expect.stringMatching(/^[\d,]+$/)],
+      ]),
+      ['Redis: <b>till</b>:1', 'up', '–', '–', '–', '3', '–'],
+    ]);
     await tab.evaluate(axe);
     const violations = await tab.evaluate(async () => {
       const { axe: tool } = globalThis as unknown as {
@@ -134,6 +194,28 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
       [...document.querySelectorAll('#data thead th')].map((th) => th.textContent),
     );
     expect(head).toEqual(['time', 'in', 'out', 'refused', 'depth', '50 %', '99 %', '99.9 %']);
+    await context.close();
+  });
+
+  it('says why it has no figures while sixteen others look, and has them when one leaves', async () => {
+    const opening = await fetch(address, { redirect: 'manual' });
+    const headers = { cookie: opening.headers.get('set-cookie')?.split(';')[0] ?? '' };
+    const stay = new AbortController();
+    const look = () => fetch(new URL('/events', address), { headers, signal: stay.signal });
+    // The tabs of earlier tests may be among the sixteen, and leave when the server notices.
+    for (let refusals = 0; refusals < 10; ) {
+      const { status } = await look();
+      if (status !== 503) refusals = 0;
+      else if (++refusals < 10) await sleep(50);
+    }
+    const context = await browser.newContext();
+    const tab = await context.newPage();
+    await tab.goto(address);
+    await tab.waitForFunction(() =>
+      document.querySelector('#state')?.textContent?.includes('as many viewers'),
+    );
+    stay.abort();
+    await tab.waitForFunction(() => document.querySelector('#state')?.textContent === 'live');
     await context.close();
   });
 

@@ -1,0 +1,2 @@
+// Handles an order by doing nothing.
+export default () => {};
