@@ -4,7 +4,7 @@
 //      because qemu runs a program with the memory order of its host: the models find those;
 //   2. the models under model/, explored by Relacy;
 //   3. the mutation check: each memory order in the `headers` of a model below is weakened in turn, and the model must
-//      find a defect. `untried` lists the exceptions.
+//      find a defect. `untried` lists the exceptions. The program is the same as in 2: see mutants.js.
 // With arguments, it runs only what they name: see selection.js, or `npm run test:core -- --help`. A program whose
 // header or sanitizer is missing is skipped, and counted as skipped.
 // Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.
@@ -12,7 +12,7 @@
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { writeSources } from '../support/mutated-sources.js';
+import { readSources, writeSources } from '../support/mutated-sources.js';
 import {
   aarch64,
   canLink,
@@ -99,7 +99,7 @@ try {
   }
   for (const model of models) {
     if (hasRelacy) {
-      work.push(exploreModel(model), checkMutants(model));
+      work.push(checkModel(model));
     } else {
       report('skipped', 'model', model.name, 'relacy is not installed');
       report('skipped', 'mutant', model.headers.join(' '), 'relacy is not installed');
@@ -223,57 +223,61 @@ function reportSuites(build, { code, output, seconds, problem }) {
   console.log(`        ${build.padEnd(7)} ran for ${seconds.toFixed(1)} s, ${seed}`);
 }
 
-function compileModel(name, flags, output) {
-  return compile([...flags, `-I${native}`, `${here}/model/${name}_model.cc`, system, '-o', output]);
-}
-
-async function exploreModel({ name }) {
+/** Explores a model, and its mutants. */
+async function checkModel({ name, headers }) {
   try {
-    const binary = `${scratch}/model-${name}`;
-    await compileModel(name, ['-O1'], binary);
-    const { code, output, problem } = await run(binary, [executions], { env: { SLUICE_MODEL_HISTORY: '1' } });
-    for (const [, scenario, count] of output.matchAll(/^model: ok +(.+): (\d+) executions$/gm)) {
-      report('passed', 'model', scenario, `${count} executions`);
-    }
-    if (code === 0) return;
-    console.log(output);
-    report(
-      'failed',
-      'model',
-      name,
-      problem || output.match(/^model: DEFECT +(.*)$/m)?.[1] || `exit code ${code}`,
-    );
+    const { mutants, copies } = mutantsOf(readSources(native, headers));
+    const directory = `${scratch}/model-${name}`;
+    writeSources(copies, directory);
+    const program = `${directory}/model`;
+    await compile([
+      '-O1',
+      ...['-include', `${here}/model/weakened.h`],
+      ...[`-I${directory}`, `-I${native}`], // in this order: the compiler finds a copy before the original
+      ...[`${here}/model/${name}_model.cc`, system],
+      ...['-o', program],
+    ]);
+    await Promise.all([
+      exploreModel(name, program),
+      ...mutants.map((mutant) => checkMutant(program, mutant)),
+    ]);
   } catch (error) {
     reportFailure('model', name, error);
   }
 }
 
-async function checkMutants({ name, headers }) {
-  try {
-    const mutants = headers.flatMap(mutantsOf);
-    await Promise.all(
-      mutants.map((mutant, i) => checkMutant(name, mutant, `${scratch}/${name}-mutant-${i}`)),
-    );
-  } catch (error) {
-    reportFailure('mutant', name, error);
-  }
+/** Explores all scenarios of a model. @param {number} weakened the number of a mutant, or 0 */
+function explore(program, executions, weakened, env = {}) {
+  return run(program, [executions], { env: { ...env, SLUICE_WEAKENED: String(weakened) } });
 }
 
-async function checkMutant(model, mutant, directory) {
+async function exploreModel(name, program) {
+  const { code, output, problem } = await explore(program, executions, 0, { SLUICE_MODEL_HISTORY: '1' });
+  for (const [, scenario, count] of output.matchAll(/^model: ok +(.+): (\d+) executions$/gm)) {
+    report('passed', 'model', scenario, `${count} executions`);
+  }
+  if (code === 0) return;
+  console.log(output);
+  report(
+    'failed',
+    'model',
+    name,
+    problem || output.match(/^model: DEFECT +(.*)$/m)?.[1] || `exit code ${code}`,
+  );
+}
+
+async function checkMutant(program, mutant) {
   const known = untried.find(({ header, line }) => header === mutant.header && mutant.line.includes(line));
   if (known !== undefined) {
     console.log(`        mutant  ${mutant.name}: not tried: ${known.because}`);
     return;
   }
-  writeSources(mutant.sources, directory); // `-I` makes the compiler find the mutant before the original
-  const built = await compileModel(model, ['-O0', `-I${directory}`], `${directory}/model`);
-  const { code, output, seconds, problem } = await run(`${directory}/model`, [mutantExecutions]);
-  const took = `${built.seconds.toFixed(1)} + ${seconds.toFixed(1)} s`;
+  const { code, output, seconds, problem } = await explore(program, mutantExecutions, mutant.number);
   const defect = output.match(/^model: DEFECT +(.*)$/m)?.[1];
   if (code === 3 && defect) {
-    report('passed', 'mutant', mutant.name, `${defect} (${took})`);
+    report('passed', 'mutant', mutant.name, `${defect} (${seconds.toFixed(1)} s)`);
   } else {
-    report('failed', 'mutant', mutant.name, `survived (${took}) ${problem}`);
+    report('failed', 'mutant', mutant.name, `survived (${seconds.toFixed(1)} s) ${problem}`);
     if (code !== 0) console.log(output);
   }
 }
