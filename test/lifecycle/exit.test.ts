@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
 
-describe.each(nodes)('process.exit(), on $name,', ({ node }) => {
+describe.each(nodes)('process.exit(), on $name,', { concurrent: true }, ({ node }) => {
   it.each([
     'at once',
     'asleep as the consumer',
@@ -19,7 +19,7 @@ describe.each(nodes)('process.exit(), on $name,', ({ node }) => {
   });
 });
 
-describe.each(nodes)('a process, on $name,', ({ node }) => {
+describe.each(nodes)('a process, on $name,', { concurrent: true }, ({ node }) => {
   it.each([
     'with records in a queue',
     'with handles read',

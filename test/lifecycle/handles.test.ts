@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
 
-describe.each(nodes)('a queue that threads share, on $name:', ({ node }) => {
+describe.each(nodes)('a queue that threads share, on $name:', { concurrent: true }, ({ node }) => {
   it.each([
     'the creator ends before the others',
     'the last holder ends: the handle is dead',

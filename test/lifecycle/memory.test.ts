@@ -3,7 +3,7 @@ import { expectEnded, nodes, run } from '../program.js';
 
 const execArgv = ['--expose-gc'];
 
-describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
+describe.each(nodes)('the garbage collector, on $name,', { concurrent: true }, ({ node }) => {
   it.each([
     'queues',
     'queues that were consumed by hand',

@@ -12,7 +12,7 @@ const places = [
   'a worker',
 ];
 
-describe.each(nodes)('an uncaught error, on $name,', ({ node }) => {
+describe.each(nodes)('an uncaught error, on $name,', { concurrent: true }, ({ node }) => {
   it.each(places)('in %s ends the process as any other error would: code 1, no signal', async (place) => {
     const ended = await run(new URL('./programs/uncaught.js', import.meta.url), [place, 'die'], { node });
     expectEnded(ended, 1, '');

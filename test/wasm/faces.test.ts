@@ -98,7 +98,7 @@ describe.skipIf(process.platform !== 'linux')('the two faces of a queue', () => 
   });
 });
 
-describe('a queue that cannot use WebAssembly', () => {
+describe('a queue that cannot use WebAssembly', { concurrent: true }, () => {
   const program = new URL('./programs/native.js', import.meta.url);
   const cases = ['--jitless', 'latency', 'trace', 'ttlMs', 'shed', 'large', 'off', 'no address space'];
   it.each(nodes.flatMap(({ node, name }) => cases.map((why) => ({ node, name, why }))))(
@@ -111,7 +111,7 @@ describe('a queue that cannot use WebAssembly', () => {
   );
 });
 
-describe('the memory of queues', () => {
+describe('the memory of queues', { concurrent: true }, () => {
   const program = new URL('./programs/memory.js', import.meta.url);
   it.each(
     nodes.flatMap(({ node, name }) =>
