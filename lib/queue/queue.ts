@@ -448,7 +448,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @returns A promise that is resolved when the queue is closed and drained.
    * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
-   * await queue.consumeInPlace((order) => totals.add(order.sku, order.quantity));
+   * await queue.consumeInPlace(({ sku, quantity }) => {
+   *   totals.set(sku, (totals.get(sku) ?? 0) + quantity);
+   * });
    */
   consumeInPlace(visit: (record: RecordView<T>) => void, options?: ConsumeInPlaceOptions): Promise<void> {
     return this.#consumer.consumeInPlace(visit, options);
