@@ -87,7 +87,10 @@ inline void describe_queue(TypeScript& to) {
   to.numbers(
       "faceAnswers",
       "Answers of the WebAssembly face of a queue. `thenRing` and `thenTell` are added to another one.",
-      {{"done", kDone}, {"showElsewhere", kShowElsewhere}, {"thenRing", kThenRing}, {"thenTell", kThenTell},
+      {{"done", kDone},
+       {"showElsewhere", kShowElsewhere},
+       {"thenRing", kThenRing},
+       {"thenTell", kThenTell},
        {"mayWait", kMayWait}});
 }
 
