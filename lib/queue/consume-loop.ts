@@ -17,7 +17,7 @@ import type { Call } from './handlers.js';
 const budgetPerTurn = 1024;
 /** The same for visits, which are short. */
 const visitsPerTurn = 4096;
-const turnMs = 4;
+export const turnMs = 4;
 /**
  * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many,
  * or more.

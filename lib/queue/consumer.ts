@@ -12,7 +12,7 @@ import {
 } from '../binding/index.js';
 import { isInteger, onAbort, optionError, SluiceError } from '../input/index.js';
 import type { RecordType, RecordView } from '../record/index.js';
-import { type ConsumedBy, type ConsumeLoop, RecordSource } from './consume-loop.js';
+import { type ConsumedBy, type ConsumeLoop, RecordSource, turnMs } from './consume-loop.js';
 import { Drops } from './drops.js';
 import type { Events } from './events.js';
 import { checkedConsume, fail, type HandlerContext, Handlers, type Limits } from './handlers.js';
@@ -140,6 +140,7 @@ export class Consumer<T> {
     const view = this.#outlet.view();
     const loop = this.#loop;
     let visited = 0;
+    let lookAt = 1; // how many visits until the next look at the clock
     quick.draining = true;
     try {
       for (;;) {
@@ -150,7 +151,11 @@ export class Consumer<T> {
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
         visited += this.#visitShown(visit, view, shown);
         if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
-        if (end !== undefined && performance.now() >= end) return visited;
+        if (end === undefined || visited < lookAt) continue;
+        const left = end - performance.now();
+        if (left <= 0) return visited;
+        // A look at the clock costs as much as the visits of some records.
+        lookAt = visited + (left > turnMs / 2 ? 512 : 1);
       }
     } finally {
       quick.draining = false;
