@@ -218,10 +218,12 @@ export class OrderLoop<T> {
   }
 
   #take(max: number, begins: boolean): Array<Taken<T>> {
-    const count = this.#consumer.takeReportingDrops(() => {
+    const take = (): number => {
       this.#unbatched = this.#native.take(max, begins ? 1 : 0);
       return this.#unbatched;
-    }, true);
+    };
+    const { drops } = this.#consumer;
+    const count = drops === undefined ? take() : drops.reporting(take, true);
     // A listener for dropped records has disposed of the gate meanwhile: #leaving() has put the orders back.
     if (this.#unbatched !== count) return [];
     this.#unbatched = 0;

@@ -43,7 +43,7 @@ export class Consumer<T> {
   readonly #outlet: Outlet<T>;
   readonly #quick: Quick<T>;
   /** Undefined if the consumer drops no records. */
-  readonly #drops: Drops<T> | undefined;
+  readonly drops: Drops<T> | undefined;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
@@ -65,7 +65,7 @@ export class Consumer<T> {
     this.#native = native;
     this.#outlet = new Outlet(native, calls, record, staging);
     this.#quick = { ...calls, view: undefined, draining: false, disposed: false };
-    this.#drops = native.drops ? new Drops(native, this.#outlet, events, this.#quick) : undefined;
+    this.drops = native.drops ? new Drops(native, this.#outlet, events, this.#quick) : undefined;
     this.#overwrites = native.overflow === overflows.overwrite;
     this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
   }
@@ -159,7 +159,7 @@ export class Consumer<T> {
       }
     } finally {
       quick.draining = false;
-      if (this.#drops === undefined) quick.view = view;
+      if (this.drops === undefined) quick.view = view;
       // The next record that is taken has this place. And a view that the program keeps must not show a slot that a
       // producer writes.
       this.#outlet.showTaken();
@@ -261,10 +261,8 @@ export class Consumer<T> {
     const { spin, signal } = checkedInPlace(where, options);
     signal?.throwIfAborted();
     const loop = this.#begin();
-    const early: { ended?: { readonly reason: unknown } } = {};
-    loop.stop = (reason) => {
-      early.ended = { reason };
-    };
+    const ends: unknown[] = []; // why the loop has ended before the queue is drained
+    loop.stop = (reason) => void ends.push(reason);
     const forget = onAbort(signal, () => this.leave(signal?.reason));
     try {
       await loop.source.visits((max, end) => this.drainMany(visit, max, end), spin);
@@ -272,7 +270,7 @@ export class Consumer<T> {
       forget();
       this.#end(loop);
     }
-    if (early.ended !== undefined) throw early.ended.reason;
+    if (ends.length > 0) throw ends[0];
   }
 
   /** Consumes the items that `by` takes, one by one. */
@@ -362,25 +360,20 @@ export class Consumer<T> {
     this.#outlet.free(visited);
   }
 
-  /** See `Drops.reporting`. */
-  takeReportingDrops(call: () => number, once: boolean): number {
-    return this.#drops === undefined ? call() : this.#drops.reporting(call, once);
-  }
-
   #take(max: number, once = false): number {
-    if (this.#drops === undefined) return this.#outlet.take(max);
-    return this.#drops.reporting(() => this.#outlet.take(max), once);
+    if (this.drops === undefined) return this.#outlet.take(max);
+    return this.drops.reporting(() => this.#outlet.take(max), once);
   }
 
   #tookOne(): boolean {
-    return this.#drops === undefined ? this.#outlet.takeOne() : this.#take(1) === 1;
+    return this.drops === undefined ? this.#outlet.takeOne() : this.#take(1) === 1;
   }
 
   #next(consumed: number, max: number): number {
     // With `max` 0 native code only frees: it drops no records, and does not write how many it has dropped.
-    if (this.#drops === undefined || max === 0) return this.#outlet.next(consumed, max);
+    if (this.drops === undefined || max === 0) return this.#outlet.next(consumed, max);
     let freed = consumed;
-    return this.#drops.reporting(() => {
+    return this.drops.reporting(() => {
       const count = this.#outlet.next(freed, max);
       freed = 0;
       return count;
@@ -392,11 +385,11 @@ export class Consumer<T> {
     if (this.#outlet.inPlace && max > 1) return this.#outlet.pop(max);
     // A native call that has taken records of a lane takes no more of that lane if the next one must be dropped, so one
     // call may return too few.
-    if (max <= stagedRecords && (once || this.#drops === undefined)) return this.taken(this.#take(max, once));
+    if (max <= stagedRecords && (once || this.drops === undefined)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
       // A listener may have disposed of the queue: what was taken before is not lost.
-      if (this.#drops !== undefined && values.length > 0 && this.#native.closed() === DISPOSED) break;
+      if (this.drops !== undefined && values.length > 0 && this.#native.closed() === DISPOSED) break;
       const count = this.#take(Math.min(stagedRecords, max - values.length), once);
       if (count === 0) break;
       for (let i = 0; i < count; i++) values.push(this.#outlet.taken(i));
