@@ -39,7 +39,8 @@ export function barsTable({ groups, results, machine, rounds, startedAt, guard }
     }),
   );
   return [
-    `${startedAt.slice(0, 10)}, ${machineLine(machine)}; medians (min to max) of ${rounds} rounds. ${guardLine(guard)}`,
+    `${startedAt.slice(0, 10)}, ${machineLine(machine)}; medians (min to max) of ${rounds} rounds.`,
+    guardLine(guard),
     '',
     '| group | figure | measured | bar | |',
     '|---|---|---|---|---|',
