@@ -154,8 +154,9 @@ export class Consumer<T> {
         if (end === undefined || visited < lookAt) continue;
         const left = end - performance.now();
         if (left <= 0) return visited;
-        // A look at the clock costs as much as the visits of some records.
-        lookAt = visited + (left > turnMs / 2 ? 512 : 1);
+        // A look at the clock costs as much as the visits of some records. So the next one comes after as many visits
+        // again: if these take as long, the time is not over before it.
+        lookAt = visited + (left > turnMs / 2 ? Math.min(visited, 512) : 1);
       }
     } finally {
       quick.draining = false;

@@ -435,7 +435,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Visits records as they come, through one reused view as `drain` does, until the queue is closed and drained. This
    * is the fastest way to consume on an event loop, because no object is made for a record. It is for visits that are
    * short and synchronous. The event loop gets a turn after 4,096 records, and after 4 ms: the clock is looked at
-   * every 64 to 512 records.
+   * within 64 records when visits are slow, and every 512 when they are fast.
    *
    * When `signal` aborts, no more records are visited, and the promise rejects with its reason. When a visit throws,
    * the promise rejects with that error, and the record counts as visited. The lease is released in the end, or at once

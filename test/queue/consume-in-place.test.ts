@@ -121,6 +121,27 @@ describe('the event loop', () => {
     await done;
     expect(visits).toBe(500);
   });
+
+  it('gets a turn after 4 ms of slow visits, if records are shown one by one', async () => {
+    const queue = Queue.create(Row, { capacity: 64, overflow: 'overwrite' });
+    for (const number of range(0, 64)) queue.tryPush({ number });
+    queue.close();
+    let [visits, most, isDone] = [0, 0, false];
+    const done = queue.consumeInPlace(() => {
+      visits++;
+      for (const end = performance.now() + 1; performance.now() < end; );
+    });
+    void done.then(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      const before = visits;
+      await immediate();
+      most = Math.max(most, visits - before);
+    }
+    expect(visits).toBe(64);
+    expect(most).toBeLessThanOrEqual(4);
+  });
 });
 
 describe('an end before the queue is drained', () => {
