@@ -81,6 +81,10 @@ describe('diagnostics_channel', () => {
       expect(full, String(refused)).toHaveLength(i + 1);
     }
     await rejected(queue.push({ number: 1 }, { timeoutMs: 1 }));
+    const waits = queue.push({ number: 1 });
+    expect(queue.stats()).toMatchObject({ rejected: refusals.length, waiting: 1 });
+    queue.tryPop();
+    await waits;
     expect(queue.stats().rejected).toBe(refusals.length);
     expect(full).toEqual(refusals.map(() => ({ queue, lane: 0 })));
   });
