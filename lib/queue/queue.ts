@@ -208,7 +208,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Adds a record, unless the queue is full (see `QueueOptions.overflow`) or other callers wait for room already. Makes
-   * one native call; without options it allocates nothing.
+   * one call of native code or WebAssembly; without options it allocates nothing.
    *
    * @param value The record: a value for each field.
    * @param options `lane` (0 is the first) and `ttlMs` of this record.
