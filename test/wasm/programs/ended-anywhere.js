@@ -49,20 +49,26 @@ function require(what, holds, detail) {
 
 /**
  * Makes the call with an end at point `point`. Returns whether the call came to that point.
- * @param {() => void} call @param {number} point
+ * @param {() => unknown} call @param {number} point
  */
 function endsAt(call, point) {
   pointsLeft = point;
   try {
-    call();
-    return false;
+    const answer = call();
+    if (answer instanceof Promise) answer.catch(mustBeEnd);
   } catch (error) {
-    if (!(error instanceof Ended)) throw error;
-    ends += 1;
-    return true;
-  } finally {
-    pointsLeft = Number.POSITIVE_INFINITY;
+    mustBeEnd(error);
   }
+  const ended = pointsLeft <= 0;
+  pointsLeft = Number.POSITIVE_INFINITY;
+  if (ended) ends += 1;
+  return ended;
+}
+
+/** Throws any other error than that of an end, or of a wait that was disposed of. @param {unknown} error */
+function mustBeEnd(error) {
+  const isDisposed = /** @type {{ code?: string }} */ (error).code === 'ERR_SLUICE_DISPOSED';
+  if (!(error instanceof Ended || isDisposed)) throw error;
 }
 
 /**
@@ -89,6 +95,7 @@ function checkWhole(what, queue, from) {
 /** @type {Array<{ name: string, filled: number, call: (queue: RowQueue) => unknown }>} */
 const calls = [0, 3, 5, 6].flatMap((filled) => [
   { name: 'tryPush', filled, call: (/** @type {RowQueue} */ queue) => queue.tryPush(row(100 + filled)) },
+  { name: 'push', filled, call: (queue) => queue.push(row(100 + filled)) },
   { name: 'tryPushMany', filled, call: (queue) => queue.tryPushMany(rows(100 + filled, 4)) },
   { name: 'tryPop', filled, call: (queue) => queue.tryPop() },
   { name: 'popMany', filled, call: (queue) => queue.popMany(4) },
@@ -116,7 +123,11 @@ for (const { name, filled, call } of calls) {
 const settles = (promise) => Promise.race([promise.then(() => true), after(5_000, false, { ref: false })]);
 
 // A consumer that sleeps is rung when the session whose push was ended is over.
-for (const name of ['tryPush', 'tryPushMany']) {
+for (const [name, push] of /** @type {const} */ ([
+  ['tryPush', (/** @type {RowQueue} */ queue) => queue.tryPush(row(1))],
+  ['push', (/** @type {RowQueue} */ queue) => queue.push(row(1))],
+  ['tryPushMany', (/** @type {RowQueue} */ queue) => queue.tryPushMany(rows(1, 2))],
+])) {
   for (let point = 1; ; point++) {
     const queue = Queue.create(Row, { capacity: CAPACITY });
     const producer = Queue.attach(Row, queue.handle);
@@ -126,8 +137,7 @@ for (const name of ['tryPush', 'tryPushMany']) {
       queue.close();
     });
     await after(1); // the consumer sleeps now
-    const call = () => (name === 'tryPush' ? producer.tryPush(row(1)) : producer.tryPushMany(rows(1, 2)));
-    const ended = endsAt(call, point);
+    const ended = endsAt(() => push(producer), point);
     const pushed = queue.stats().pushed;
     producer[Symbol.dispose]();
     if (pushed === 0) queue.close();
