@@ -91,6 +91,45 @@ function oneByOne(model: Model, who: number, most: number): number[] {
 }
 /** Turns of the event loop after which a loop that consumes must have got everything. */
 const turnsMax = 1_000;
+
+/**
+ * Checks that a consuming loop of object `who` sees what the model `expected`, and ends when the queue is drained, or
+ * else when its signal aborts. If the object may not consume, checks that the loop has failed.
+ */
+async function endsWith(
+  expected: () => number[],
+  seen: number[],
+  loop: {
+    readonly model: Model;
+    readonly real: Real;
+    readonly who: number;
+    readonly consuming: Promise<void>;
+    readonly controller: AbortController;
+  },
+): Promise<void> {
+  const { model, real, who, consuming, controller } = loop;
+  if (model.consumer !== undefined && model.consumer !== who) {
+    expectError(await rejected(consuming), 'ERR_SLUICE_CONSUMER');
+    return;
+  }
+  model.consumer = who;
+  const all = expected();
+  if (model.drained) await consuming;
+  else {
+    const ended = rejected(consuming);
+    // The turns are bounded, so that the comparison below fails if a record does not come.
+    const isBehind = () => {
+      const { expired, dropped } = real.object(who).stats();
+      return seen.length < all.length || expired + dropped < model.counts.expired + model.counts.dropped;
+    };
+    for (let turn = 0; turn < turnsMax && isBehind(); turn++) await immediate();
+    controller.abort();
+    expect((await ended).name).toBe('AbortError');
+  }
+  expect(seen).toEqual(all);
+  model.consumer = undefined;
+}
+
 const couldWait = (model: Model) => model.waiting < model.config.maxWaiting;
 
 export const commands: Array<fc.Arbitrary<Command>> = [
@@ -274,27 +313,16 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     const consuming = real
       .object(who)
       .consume((batch) => seen.push(...numbers(batch)), { batchSize, signal });
-    if (model.consumer !== undefined && model.consumer !== who) {
-      return expectError(await rejected(consuming), 'ERR_SLUICE_CONSUMER');
-    }
-    model.consumer = who;
-    const expected = model.consume(batchSize);
-    if (model.drained) await consuming;
-    else {
-      const ended = rejected(consuming);
-      // The turns are bounded, so that the comparison below fails if a record does not come.
-      const isBehind = () => {
-        const { expired, dropped } = real.object(who).stats();
-        return (
-          seen.length < expected.length || expired + dropped < model.counts.expired + model.counts.dropped
-        );
-      };
-      for (let turn = 0; turn < turnsMax && isBehind(); turn++) await immediate();
-      controller.abort();
-      expect((await ended).name).toBe('AbortError');
-    }
-    expect(seen).toEqual(expected);
-    model.consumer = undefined;
+    const expected = () => model.consume(batchSize);
+    await endsWith(expected, seen, { model, real, who, consuming, controller });
+  }),
+  command('consumeInPlace', [object], async (model, real, who) => {
+    const seen: number[] = [];
+    const controller = new AbortController();
+    const { signal } = controller;
+    const consuming = real.object(who).consumeInPlace(({ number }) => seen.push(number), { signal });
+    const expected = () => model.drain(4_096);
+    await endsWith(expected, seen, { model, real, who, consuming, controller });
   }),
   command('for await', [object, small], async (model, real, who, most) => {
     if (model.consumer !== undefined && model.consumer !== who) return;
