@@ -102,7 +102,9 @@ export function register(registry: MetricRegistry, options: ObservedParts): () =
   const added: Metric[] = [];
   const remove = (): void => {
     for (const { name } of added.splice(0)) {
-      if (!known.get(name)?.sources.has(parts) || known.get(name)?.delete(parts)) continue;
+      const present = known.get(name);
+      if (!present?.sources.has(parts)) continue; // the registry was cleared, and the name is another's by now
+      if (present.delete(parts)) continue; // it still has other sources
       known.delete(name);
       registry.removeSingleMetric(name);
     }

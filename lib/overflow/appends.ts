@@ -57,8 +57,8 @@ export class Appends {
   }
 
   /**
-   * Begins to append. What was gathered before goes first, as far as there is room: only now it is known how full the
-   * store is.
+   * Begins to append, with what was gathered before. Only now it is known how full the store is: the newest records for
+   * which it has no room are refused.
    */
   begin(store: OpenStore): void {
     this.#store = store;

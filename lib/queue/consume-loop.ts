@@ -62,6 +62,7 @@ export class RecordSource {
   #resolve: ((arrived: boolean) => void) | undefined;
   #ended = false;
   #left = false;
+  #perTurn = budgetPerTurn;
   #budget = 0;
   #turnEnds = 0;
 
@@ -128,12 +129,13 @@ export class RecordSource {
    */
   async visits(visitSome: (max: number, end: number) => number, spin: number): Promise<void> {
     await undefined; // the caller gets its promise before the first visit
-    this.#beginTurn(visitsPerTurn);
+    this.#perTurn = visitsPerTurn;
+    this.#beginTurn();
     while (!this.#ended) {
       const visited = visitSome(this.#budget, this.#turnEnds);
       this.#budget -= visited;
-      if (visited === 0 && !this.#sees(spin) && !(await this.#waited(undefined, visitsPerTurn))) return;
-      if (this.#budget <= 0 || performance.now() >= this.#turnEnds) await this.#turn(visitsPerTurn);
+      if (visited === 0 && !this.#sees(spin) && !(await this.#waited(undefined))) return;
+      if (this.#budget <= 0 || performance.now() >= this.#turnEnds) await this.#turn();
     }
   }
 
@@ -162,7 +164,7 @@ export class RecordSource {
   }
 
   /** Resolves to true when there may be something to take, or the signal has aborted; to false at the end. */
-  async #waited(signal: AbortSignal | undefined, budget = budgetPerTurn): Promise<boolean> {
+  async #waited(signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#ended || signal?.aborted) return true; // a listener that `take` called has ended the loop
     const parked = this.#park();
     if (parked === ENDED) return false;
@@ -172,18 +174,18 @@ export class RecordSource {
       return true;
     }
     if (!(await this.#arrived(signal))) return false;
-    this.#beginTurn(budget);
+    this.#beginTurn();
     return true;
   }
 
-  #beginTurn(budget = budgetPerTurn): void {
-    this.#budget = budget;
+  #beginTurn(): void {
+    this.#budget = this.#perTurn;
     this.#turnEnds = performance.now() + turnMs;
   }
 
-  async #turn(budget = budgetPerTurn): Promise<void> {
+  async #turn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    this.#beginTurn(budget);
+    this.#beginTurn();
   }
 
   /** Returns PARKED if the loop must wait, ENDED if no more records will come; otherwise there is something to take. */

@@ -2,7 +2,7 @@ import { Options, optionError, SluiceError } from '../input/index.js';
 import { checkedLimits } from '../queue/index.js';
 import { redisError } from './faults.js';
 import type { OrderHandler } from './lane.js';
-import { list, mapOf, text } from './replies.js';
+import { countsIn, list, mapOf, text } from './replies.js';
 import { Session } from './session.js';
 import { checkedWorkers, type Plan, type RedisWorkersOptions } from './worker-options.js';
 import { count } from './worker-scripts.js';
@@ -210,7 +210,7 @@ export class RedisWorkers<T> {
       const reply = await redis.send(['XINFO', 'CONSUMERS', keys.stream, group]);
       return list(reply).map((one) => {
         const facts = mapOf(one);
-        const [pending, idleMs] = [facts.get('pending'), facts.get('idle')].map(Number) as [number, number];
+        const [pending, idleMs] = countsIn([facts.get('pending'), facts.get('idle')], 2) as [number, number];
         return { name: text(facts.get('name')), pending, idleMs };
       });
     } catch (error) {

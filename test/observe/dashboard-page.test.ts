@@ -141,24 +141,10 @@ describe.skipIf(executablePath === undefined)('in Chromium, the dashboard', () =
       /stream\d.*Pending: read and not done3Waiting for another try2Dead letters4.*Queue: retries0.*Workers: failed5/,
     );
     expect(seen.workers).toEqual([
-      [
-        `this process: ${process.pid}`,
-        'up',
-        expect.stringMatching(/ %$/),
-        '–',
-        expect.stringMatching(/ MiB$/),
-        '–',
-        '–',
-      ],
-      [
-        `database: ${process.ppid}`,
-        'up',
-        expect.stringMatching(/ %$/),
-        '–',
-        expect.stringMatching(/ MiB$/),
-        '–',
-        '–',
-      ],
+      ...[`this process: ${process.pid}`, `database: ${process.ppid}`].map((name) => [
+        ...[name, 'up', expect.stringMatching(/ %$/), '–'],
+        ...[expect.stringMatching(/ MiB$/), '–', '–'],
+      ]),
       ...[0, 1].map((i) => [
         ...[`Crew: worker ${i}`, 'up', '–', expect.stringMatching(/ %$/), '–'],
         ...[expect.stringMatching(/^\d+$/), expect.stringMatching(/^[\d,]+$/)],

@@ -1,6 +1,6 @@
 import type { RedisPort } from 'sluice/redis';
 import { expect, it } from 'vitest';
-import { newStream, order, queueOf } from './scene.js';
+import { newStream, order, queueOf, workersOf } from './scene.js';
 
 /** A server, or something between it and the client, that answers every command with `reply()`. */
 function answering(reply: () => unknown): RedisPort {
@@ -49,4 +49,17 @@ it.each([[null], ['OK'], [-1], [{}]])('a depth that is answered with %j is an er
     newStream(),
   );
   await expect(orders.depth()).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS' });
+});
+
+it.each([
+  [[{ name: 'till', pending: 1 }]],
+  [[{ name: 'till', pending: -1, idle: 3 }]],
+  [[['name', 'till', 'pending', 'some', 'idle', 3]]],
+  [[7]],
+])('consumers that are answered with %j are an error', async (reply) => {
+  const workers = workersOf(
+    answering(() => reply),
+    newStream(),
+  );
+  await expect(workers.consumers()).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS' });
 });

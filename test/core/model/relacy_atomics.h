@@ -1,7 +1,7 @@
 // An atomics policy for the core, on Relacy. Every access becomes a step of a simulated C++ memory model: a load may
-// return any value that the model allows, plain bytes are checked for data races, and a thread that waits for a wake-up
-// that never comes is reported as a deadlock. The native headers are compiled unchanged but for their memory orders,
-// which can be weakened (see weakened.h). A defect is reported with their file and line.
+// return any value that the model allows, plain bytes are checked for data races, and a thread that waits for ever
+// is reported as a deadlock. The native headers are compiled as they are, but their memory orders can be weakened (see
+// weakened.h). A defect is reported with the file and the line of the header.
 #pragma once
 
 // clang-format off
