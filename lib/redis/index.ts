@@ -1,10 +1,15 @@
 export type { BackoffOptions } from '../backoff.js';
 export type { Hold } from '../gate/index.js';
-export type { AuditReport, ServerWarning } from './audit.js';
-export { type IoRedisClient, ioRedis } from './io-redis.js';
-export type { OrderHandler } from './lane.js';
-export { type NodeRedisClient, nodeRedis } from './node-redis.js';
-export type { RedisPort } from './port.js';
+export {
+  type IoRedisClient,
+  ioRedis,
+  type NodeRedisClient,
+  nodeRedis,
+  type RedisPort,
+} from './client/index.js';
+export { type RedisStoreOptions, redisStore } from './store/store.js';
+export type { AuditReport, ServerWarning } from './stream/audit.js';
+export type { OrderHandler } from './stream/lane.js';
 export {
   type Pushed,
   type PushManyAnswer,
@@ -12,13 +17,12 @@ export {
   RedisQueue,
   type RedisQueueOptions,
   type RedisQueueStats,
-} from './queue.js';
-export { type RedisStoreOptions, redisStore } from './store.js';
-export type { RedisWorkersOptions } from './worker-options.js';
+} from './stream/queue.js';
+export type { RedisWorkersOptions } from './stream/worker-options.js';
 export {
   type RedisBacklog,
   type RedisConsumer,
   type RedisRunOptions,
   RedisWorkers,
   type RedisWorkersStats,
-} from './workers.js';
+} from './stream/workers.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { faultOf, isOfConnection } from '../../lib/redis/faults.js';
-import { keyOf } from '../../lib/redis/port.js';
-import { countsIn, entriesOf, mapOf } from '../../lib/redis/replies.js';
+import { faultOf, isOfConnection } from '../../lib/redis/client/faults.js';
+import { keyOf } from '../../lib/redis/client/port.js';
+import { countsIn, entriesOf, mapOf } from '../../lib/redis/client/replies.js';
 
 const entry = ['1-1', ['a', 'b']];
 

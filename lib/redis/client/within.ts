@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { onAbort } from '../input/index.js';
+import { onAbort } from '../../input/index.js';
 
 /** The error of a wait that took too long. It is the connection's fault: the server said nothing. */
 export class Silent extends Error {}

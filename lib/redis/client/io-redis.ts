@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { Options, optionError } from '../input/index.js';
+import { Options, optionError } from '../../input/index.js';
 import { connected, ignoreErrors, type RedisPort } from './port.js';
 
 type Given = Readonly<Record<string, unknown>>;

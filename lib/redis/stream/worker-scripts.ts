@@ -1,4 +1,4 @@
-import { Script } from './script.js';
+import { Script } from '../client/index.js';
 
 /**
  * The scripts of workers. Where one changes several keys, its order is such that half of it, which a damaged file of

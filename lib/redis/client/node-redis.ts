@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { Options, optionError } from '../input/index.js';
+import { Options, optionError } from '../../input/index.js';
 import { connected, ignoreErrors, keyOf, type RedisPort } from './port.js';
 
 type Args = readonly (string | Buffer)[];

@@ -1,15 +1,12 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
-import { Hold, handled } from '../gate/index.js';
-import { optionError, type SluiceError } from '../input/index.js';
-import { type Call, Handlers, type Limits } from '../queue/index.js';
+import { Hold, handled } from '../../gate/index.js';
+import { optionError, type SluiceError } from '../../input/index.js';
+import { type Call, Handlers, type Limits } from '../../queue/index.js';
+import { entriesOf, entryOf, Link, type RawEntry, retryMs, sleep, text } from '../client/index.js';
 import type { Desk, InHand } from './desk.js';
 import { EntryReader } from './entry.js';
-import { retryMs } from './faults.js';
-import { Link } from './link.js';
-import { entriesOf, entryOf, type RawEntry, text } from './replies.js';
-import { sleep } from './within.js';
 import type { Plan } from './worker-options.js';
 
 /** Handles an order: `RedisWorkers.run` waits for what it returns. */

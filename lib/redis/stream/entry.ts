@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { fieldError } from '../input/index.js';
-import { type Codec, codecOf, type RecordType } from '../record/index.js';
-import { bytes, text } from './replies.js';
+import { fieldError } from '../../input/index.js';
+import { type Codec, codecOf, type RecordType } from '../../record/index.js';
+import { bytes, text } from '../client/index.js';
 
 /** The version of the form of an entry. */
 const version = '1';

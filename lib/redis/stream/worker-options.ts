@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Backoff, type BackoffOptions, checkedBackoff } from '../backoff.js';
-import { Options, optionError } from '../input/index.js';
-import type { RecordType } from '../record/index.js';
-import { checkedName, Keys } from './keys.js';
-import { checkedPort, type RedisPort } from './port.js';
+import { type Backoff, type BackoffOptions, checkedBackoff } from '../../backoff.js';
+import { Options, optionError } from '../../input/index.js';
+import type { RecordType } from '../../record/index.js';
+import { checkedName, checkedPort, Keys, type RedisPort } from '../client/index.js';
 import { checkedRecord } from './queue.js';
 
 /** The options of `RedisWorkers`. */

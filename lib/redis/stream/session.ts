@@ -2,15 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { onAbort, SluiceError } from '../input/index.js';
-import type { Limits } from '../queue/index.js';
+import { onAbort, SluiceError } from '../../input/index.js';
+import type { Limits } from '../../queue/index.js';
+import {
+  countsIn,
+  faultOf,
+  Link,
+  list,
+  Pause,
+  redisError,
+  retryMs,
+  type Script,
+  Silent,
+  sleep,
+  text,
+} from '../client/index.js';
 import { Desk, type InHand } from './desk.js';
-import { faultOf, redisError, retryMs } from './faults.js';
 import { Lane, type OrderHandler } from './lane.js';
-import { Link } from './link.js';
-import { countsIn, list, text } from './replies.js';
-import type { Script } from './script.js';
-import { Pause, Silent, sleep } from './within.js';
 import type { Plan } from './worker-options.js';
 import { count, endLease, lease, makeGroup, patrol, retire, tidy } from './worker-scripts.js';
 

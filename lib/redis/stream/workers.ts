@@ -1,8 +1,7 @@
-import { Options, optionError, SluiceError } from '../input/index.js';
-import { checkedLimits } from '../queue/index.js';
-import { redisError } from './faults.js';
+import { Options, optionError, SluiceError } from '../../input/index.js';
+import { checkedLimits } from '../../queue/index.js';
+import { countsIn, list, mapOf, redisError, text } from '../client/index.js';
 import type { OrderHandler } from './lane.js';
-import { countsIn, list, mapOf, text } from './replies.js';
 import { Session } from './session.js';
 import { checkedWorkers, type Plan, type RedisWorkersOptions } from './worker-options.js';
 import { count } from './worker-scripts.js';

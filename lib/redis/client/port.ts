@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer';
-import { optionError } from '../input/index.js';
+import { optionError } from '../../input/index.js';
 import { within } from './within.js';
 
 /**

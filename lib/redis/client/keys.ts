@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { optionError } from '../input/index.js';
+import { optionError } from '../../input/index.js';
 
 const nameMax = 512;
 /** An id of at most this many characters is in the name of its key as it is; a longer one as its SHA-256. */

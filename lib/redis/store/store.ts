@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { crc32 } from 'node:zlib';
-import { Options, SluiceError, type SluiceErrorCode } from '../input/index.js';
+import { Options, SluiceError, type SluiceErrorCode } from '../../input/index.js';
 import type {
   NewEntry,
   OpenStore,
@@ -12,12 +12,20 @@ import type {
   StoredEntry,
   StoreFormat,
   StoreOptions,
-} from '../overflow/index.js';
-import { codeOf, faultOf, retryMs } from './faults.js';
-import { Keys } from './keys.js';
-import { checkedPort, type RedisPort } from './port.js';
-import { list, text } from './replies.js';
-import type { Script } from './script.js';
+} from '../../overflow/index.js';
+import {
+  checkedPort,
+  codeOf,
+  faultOf,
+  Keys,
+  list,
+  type RedisPort,
+  retryMs,
+  type Script,
+  sleep,
+  text,
+  within,
+} from '../client/index.js';
 import {
   appendEntries,
   leaveStore,
@@ -26,7 +34,6 @@ import {
   renewLease,
   takeEntries,
 } from './store-scripts.js';
-import { sleep, within } from './within.js';
 
 /** The options of `redisStore`. */
 export interface RedisStoreOptions extends StoreOptions {

@@ -1,4 +1,4 @@
-import { Script } from './script.js';
+import { Script } from '../client/index.js';
 
 /**
  * Appends orders. Answers for each: 's' and its entry's id (stored now), 'd' and the id (stored before), 'f' (full) or

@@ -1,4 +1,4 @@
-import { Script } from './script.js';
+import { Script } from '../client/index.js';
 
 /**
  * Reads a page of the stream. Returns for each entry: its id; the id of its order, or false if the entry is foreign;

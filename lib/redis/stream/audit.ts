@@ -1,7 +1,5 @@
+import { type Keys, list, mapOf, type RedisPort, text } from '../client/index.js';
 import { doneWithin, pageOfOrders } from './audit-script.js';
-import type { Keys } from './keys.js';
-import type { RedisPort } from './port.js';
-import { list, mapOf, text } from './replies.js';
 
 /** A setting of the server that can lose orders, or store them twice. */
 export interface ServerWarning {

@@ -1,5 +1,5 @@
-import { type Backoff, backoffMs } from '../backoff.js';
-import { SluiceError } from '../input/index.js';
+import { type Backoff, backoffMs } from '../../backoff.js';
+import { SluiceError } from '../../input/index.js';
 import { Silent } from './within.js';
 
 /**

@@ -1,4 +1,4 @@
-import { Script } from './script.js';
+import { Script } from '../client/index.js';
 
 /**
  * The scripts of a store.

@@ -7,16 +7,25 @@ import {
   onAbort,
   optionError,
   SluiceError,
-} from '../input/index.js';
-import { RecordType } from '../record/index.js';
+} from '../../input/index.js';
+import { RecordType } from '../../record/index.js';
+import {
+  checkedPort,
+  countsIn,
+  faultOf,
+  Keys,
+  list,
+  noReply,
+  type RedisPort,
+  redisError,
+  retryMs,
+  sleep,
+  text,
+  within,
+} from '../client/index.js';
 import { type AuditReport, auditStream } from './audit.js';
 import { canBeId, type Encoded, EntryForm } from './entry.js';
-import { faultOf, redisError, retryMs } from './faults.js';
-import { Keys } from './keys.js';
-import { checkedPort, type RedisPort } from './port.js';
 import { pushOrders } from './push-script.js';
-import { countsIn, list, noReply, text } from './replies.js';
-import { sleep, within } from './within.js';
 
 /** The options of a `RedisQueue`. */
 export interface RedisQueueOptions<T> {

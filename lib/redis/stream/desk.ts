@@ -1,12 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
-import { backoffMs } from '../backoff.js';
-import { onAbort } from '../input/index.js';
-import { retryMs } from './faults.js';
-import type { Link } from './link.js';
-import { countsIn, list, text } from './replies.js';
-import { sleep } from './within.js';
+import { backoffMs } from '../../backoff.js';
+import { onAbort } from '../../input/index.js';
+import { countsIn, type Link, list, retryMs, sleep, text } from '../client/index.js';
 import type { Plan } from './worker-options.js';
 import { renew, settle } from './worker-scripts.js';
 

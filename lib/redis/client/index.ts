@@ -1,0 +1,9 @@
+export { codeOf, faultOf, redisError, retryMs } from './faults.js';
+export { type IoRedisClient, ioRedis } from './io-redis.js';
+export { checkedName, Keys } from './keys.js';
+export { Link } from './link.js';
+export { type NodeRedisClient, nodeRedis } from './node-redis.js';
+export { checkedPort, type RedisPort } from './port.js';
+export { bytes, countsIn, entriesOf, entryOf, list, mapOf, noReply, type RawEntry, text } from './replies.js';
+export { Script } from './script.js';
+export { Pause, Silent, sleep, within } from './within.js';
