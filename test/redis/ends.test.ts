@@ -5,7 +5,7 @@ import { Cluster } from 'ioredis';
 import { createCluster } from 'redis';
 import { ioRedis, nodeRedis, type RedisPort } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { endLease } from '../../dist/redis/worker-scripts.js';
+import { endLease } from '../../dist/redis/stream/worker-scripts.js';
 import { connect, disconnect } from './clients.js';
 import { tampered } from './ports.js';
 import { TcpProxy } from './proxy.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { tidy } from '../../dist/redis/worker-scripts.js';
+import { tidy } from '../../dist/redis/stream/worker-scripts.js';
 import { clients, connect, disconnect } from './clients.js';
 import { newStream, order, queueOf, running, until, untilDone, workersOf } from './scene.js';
 import { endServers, Server, servers } from './servers.js';

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { expect, it } from 'vitest';
-import { Pause, sleep } from '../../dist/redis/within.js';
+import { Pause, sleep } from '../../dist/redis/client/within.js';
 
 it('a pause ends after its time, by end(), or when the signal aborts, and leaves no listener on the signal', async () => {
   const { signal } = new AbortController();
