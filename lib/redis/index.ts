@@ -7,6 +7,20 @@ export {
   nodeRedis,
   type RedisPort,
 } from './client/index.js';
+export {
+  type DurabilityOptions,
+  type FoundOnRedis,
+  type LeaseOptions,
+  type RedisMovement,
+  type RedisRefusal,
+  type RedisRefused,
+  RedisStock,
+  type RedisStockAudit,
+  type RedisStockCounts,
+  type RedisStockItem,
+  type RedisStockOptions,
+  type RedisStockStats,
+} from './stock/index.js';
 export { type RedisStoreOptions, redisStore } from './store/store.js';
 export type { AuditReport, ServerWarning } from './stream/audit.js';
 export type { OrderHandler } from './stream/lane.js';

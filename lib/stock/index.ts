@@ -1,10 +1,12 @@
 export {
+  AdmittedByGate,
   aboutOneItem,
   type ItemChanged,
   type Refusal,
   type Refused,
   type ReservationState,
   type Reserved,
+  ReservedAnswer,
   type Resolution,
   type ReturnResolution,
   refusalName,
@@ -15,16 +17,23 @@ export { type CartLine, summed } from './cart.js';
 export type { ChangeOptions, ChangeResolution } from './change.js';
 export type { StockCounts, StockStats } from './figures.js';
 export type { LostMovements, Movement } from './movements.js';
-export type {
-  ItemChanges,
-  RestoreOptions,
-  StockChanges,
-  StockGroup,
-  StockItem,
-  StockOptions,
+export {
+  type ItemChanges,
+  quantityMax,
+  type RestoreOptions,
+  type StockChanges,
+  type StockGroup,
+  type StockItem,
+  type StockOptions,
 } from './options.js';
 export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
+export {
+  type CartOptions,
+  type CheckedRequest,
+  checkedCart,
+  checkedReserve,
+  type ReserveOptions,
+} from './request.js';
 export type { FindOptions, FoundLine, FoundReservation, ReservationFilter } from './reservations.js';
-export type { CartOptions, ReserveOptions } from './reserve.js';
-export { type LedgerKey, textMax } from './staging.js';
+export { checkedKey, checkedReservation, checkedSku, type LedgerKey, textMax } from './staging.js';
 export { attachStock, nativeStock, Stock, type StockHandle, stageLines } from './stock.js';

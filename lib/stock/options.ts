@@ -131,8 +131,9 @@ export interface CheckedItem {
   readonly group: string | undefined;
 }
 
+/** The most units of an item. */
+export const quantityMax: number = stockLimits.quantity;
 const {
-  quantity: quantityMax,
   items: itemsMax,
   shards: shardsMax,
   groups: groupsMax,

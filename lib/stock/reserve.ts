@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
-import { checkedAnswer, type NativeStock, reserveResults, stockLimits } from '../binding/index.js';
-import { Options, optionError } from '../input/index.js';
+import { checkedAnswer, type NativeStock, reserveResults } from '../binding/index.js';
+import { optionError } from '../input/index.js';
 import {
   AdmittedByGate,
   aboutOneItem,
@@ -10,28 +10,8 @@ import {
   refusalName,
   stateName,
 } from './answers.js';
-import { type CartLine, summed } from './cart.js';
-import { checkedKey, checkedSku, type LedgerKey, type StockStaging, textMax } from './staging.js';
-
-/** The user and the id of a reservation, and how long it is held. */
-export interface CartOptions {
-  /**
-   * The user: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1`
-   * and `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit or is in a group. Texts are
-   * compared octet by octet: 'é' in two Unicode normal forms is two users, unless `text.normalize()` makes them one.
-   */
-  readonly user?: LedgerKey;
-  /**
-   * The client's id: as `user`, but a text has up to 256 bytes. A repetition with the same id, items, quantities and
-   * user gets the answer of the first request: see `Stock.reserve`.
-   */
-  readonly id?: LedgerKey;
-  /** How long the units are held: as the option of `Stock.create`, for this reservation. */
-  readonly holdMs?: number;
-}
-
-/** The options of `Stock.reserve`: one item and its quantity, the user, the id, and how long the units are held. */
-export interface ReserveOptions extends CartLine, CartOptions {}
+import { type CheckedRequest, checkedCart, checkedReserve } from './request.js';
+import type { StockStaging } from './staging.js';
 
 /** Publishes each request to a stock itself that was refused as 'sold-out': `{ stock, sku, user, id }`. */
 const soldOut = channel('sluice:stock:sold-out');
@@ -44,10 +24,7 @@ export function reserveItem(
   request: unknown,
 ): Reserved | Refused {
   const where = 'Stock.reserve';
-  const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
-  const sku = checkedSku(`${where}: sku`, given.get('sku'));
-  const quantity = given.integer('quantity', 1, stockLimits.quantity);
-  return reserveLines(stock, native, staging, where, [{ sku, quantity }], given, false);
+  return reserveLines(stock, native, staging, where, checkedReserve(where, request));
 }
 
 /** See `Stock.reserveAll`. */
@@ -59,8 +36,7 @@ export function reserveCart(
   options: unknown,
 ): Reserved | Refused {
   const where = 'Stock.reserveAll';
-  const given = new Options(where, options, ['user', 'id', 'holdMs']);
-  return reserveLines(stock, native, staging, where, summed(where, lines), given, true);
+  return reserveLines(stock, native, staging, where, checkedCart(where, lines, options));
 }
 
 function reserveLines(
@@ -68,13 +44,8 @@ function reserveLines(
   native: NativeStock,
   staging: StockStaging,
   where: string,
-  lines: readonly CartLine[],
-  given: Options,
-  isCart: boolean,
+  { lines, user, id, holdMs, isCart }: CheckedRequest,
 ): Reserved | Refused {
-  const user = given.has('user') ? checkedKey(`${where}: user`, given.get('user'), textMax.user) : undefined;
-  const id = given.has('id') ? checkedKey(`${where}: id`, given.get('id'), textMax.id) : undefined;
-  const holdMs = given.has('holdMs') ? given.number('holdMs', 1, stockLimits.holdMs) : undefined;
   staging.begin();
   staging.user(user);
   staging.id(id);

@@ -40,13 +40,14 @@ import {
   type StockOptions,
 } from './options.js';
 import { type BoughtUnits, type ConfirmOptions, PartCalls, type PartOptions } from './parts.js';
+import type { CartOptions, ReserveOptions } from './request.js';
 import {
   type FindOptions,
   type FoundReservation,
   type ReservationFilter,
   ReservationFinder,
 } from './reservations.js';
-import { type CartOptions, type ReserveOptions, reserveCart, reserveItem } from './reserve.js';
+import { reserveCart, reserveItem } from './reserve.js';
 import { restorer, snapshotOf } from './snapshot.js';
 import { checkedReservation, type LedgerKey, StockStaging } from './staging.js';
 import { sweepRegularly } from './sweeper.js';

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { type Backoff, backoffMs } from '../../backoff.js';
 import { SluiceError } from '../../input/index.js';
 import { Silent } from './within.js';
@@ -57,6 +58,13 @@ export function codeOf(error: unknown): string | undefined {
 export function redisError(what: string, cause: unknown): SluiceError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new SluiceError('ERR_SLUICE_REDIS', `${what}: ${message}`, { cause });
+}
+
+/** Publishes each error of a command that is tried again: `{ error }`. */
+const faults = channel('sluice:redis:fault');
+
+export function publishFault(error: unknown): void {
+  if (faults.hasSubscribers) faults.publish({ error });
 }
 
 const toServer: Backoff = { baseMs: 25, factor: 2, maxMs: 1_000, jitter: 0.5 };

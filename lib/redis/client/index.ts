@@ -1,4 +1,4 @@
-export { codeOf, faultOf, redisError, retryMs } from './faults.js';
+export { codeOf, faultOf, publishFault, redisError, retryMs } from './faults.js';
 export { type IoRedisClient, ioRedis } from './io-redis.js';
 export { checkedName, Keys } from './keys.js';
 export { Link } from './link.js';

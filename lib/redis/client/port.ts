@@ -81,6 +81,8 @@ export function keyOf(args: readonly (string | Buffer)[]): string | Buffer | und
     case 'CONFIG':
     case 'INFO':
     case 'PING':
+    case 'WAIT':
+    case 'WAITAOF':
       return undefined;
     default:
       return args[1];

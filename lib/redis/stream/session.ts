@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, SluiceError } from '../../input/index.js';
@@ -10,6 +9,7 @@ import {
   Link,
   list,
   Pause,
+  publishFault,
   redisError,
   retryMs,
   type Script,
@@ -21,9 +21,6 @@ import { Desk, type InHand } from './desk.js';
 import { Lane, type OrderHandler } from './lane.js';
 import type { Plan } from './worker-options.js';
 import { count, endLease, lease, makeGroup, patrol, retire, tidy } from './worker-scripts.js';
-
-/** Publishes each error of a command that the workers try again: `{ error }`. */
-const faults = channel('sluice:redis:fault');
 
 const callMs = 5_000;
 /** Consumers without an entry that said nothing for this long are taken out of the group. */
@@ -341,7 +338,7 @@ export class Session<T> {
     this.counts.faults++;
     if (error instanceof Silent) this.counts.silences++;
     this.lastFault = error instanceof Error ? error.message : String(error);
-    if (faults.hasSubscribers) faults.publish({ error });
+    publishFault(error);
     const fault = faultOf(error);
     if (fault === 'final') this.#stop(redisError('RedisWorkers', error));
     if (fault !== 'no-group') return;

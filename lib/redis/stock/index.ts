@@ -1,0 +1,10 @@
+export type { RedisRefusal, RedisRefused } from './answers.js';
+export type { RedisStockAudit } from './audit.js';
+export type { RedisStockCounts } from './counts.js';
+export type { FoundOnRedis } from './found.js';
+export type { RedisStockItem } from './items.js';
+export type { RedisMovement } from './movements.js';
+export type { Request, StreamEntry } from './operations.js';
+export type { DurabilityOptions, LeaseOptions, RedisStockOptions } from './options.js';
+export type { Outcome } from './order.js';
+export { insideStock, RedisStock, type RedisStockStats, type StockInside } from './stock.js';

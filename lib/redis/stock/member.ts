@@ -1,0 +1,370 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { SluiceError } from '../../input/index.js';
+import {
+  faultOf,
+  Link,
+  list,
+  noReply,
+  Pause,
+  publishFault,
+  type RedisPort,
+  retryMs,
+  text,
+} from '../client/index.js';
+import type { Lots } from './lots.js';
+import type { Answer, Argument, Operation } from './operations.js';
+import type { Plan } from './options.js';
+import { sync } from './sync-script.js';
+
+const callMs = 5_000;
+/** About a millisecond and a half of the server. */
+const operationsPerCall = 256;
+/** How long this process can tell a server, which has lost them, what it has settled, in milliseconds. */
+const journalMs = 10_000;
+const journalMax = 100_000;
+/** How many ids of admitted orders the server announces to those that come later. */
+const announcedMax = 1_000_000;
+const newsPerCall = 1_000;
+
+interface Batch {
+  readonly operations: readonly Operation[];
+  number: number;
+}
+
+interface Waiting {
+  readonly operation: Operation;
+  readonly until: number;
+}
+
+/** What a process has done in a sale, for `stats()`. */
+export interface MemberCounts {
+  calls: number;
+  faults: number;
+  fenced: number;
+  repeated: number;
+}
+
+/** The server has carried a batch out, but not enough replicas or disks have it. */
+class NotDurable extends Error {}
+
+/**
+ * This process in a sale. One loop sends everything: one call at a time, with all operations that wait, and without any
+ * at each heartbeat.
+ */
+export class Member {
+  readonly counts: MemberCounts = { calls: 0, faults: 0, fenced: 0, repeated: 0 };
+  lastFault: string | undefined;
+  readonly #plan: Plan;
+  readonly #lots: Lots;
+  readonly #link: Link;
+  readonly #accepted: (id: string) => void;
+  readonly #name = randomBytes(12).toString('hex');
+  readonly #pause = new Pause();
+  readonly #end = new AbortController();
+  #waiting: Waiting[] = [];
+  #batch: Batch | undefined;
+  /** The operations of the batch that is sent whose callers still wait. */
+  #sent: Waiting[] = [];
+  /** What was settled in the last seconds, by the number of its batch. */
+  #journal: Array<Batch & { readonly at: number }> = [];
+  #number = 0;
+  #fence = 0;
+  #announced = '0';
+  #timer: NodeJS.Timeout | undefined;
+  isClosing = false;
+  /** Whether something must be sent at once. */
+  #isDue = true;
+  readonly #ended: Promise<void>;
+
+  /** `accepted` is called with the id of each order that any process of the sale has been given. */
+  constructor(plan: Plan, lots: Lots, accepted: (id: string) => void) {
+    this.#plan = plan;
+    this.#lots = lots;
+    this.#accepted = accepted;
+    this.#link = new Link(plan.redis, plan.keys.items);
+    this.#ended = this.#run();
+  }
+
+  get isFull(): boolean {
+    return this.pending >= this.#plan.maxPending;
+  }
+
+  /** How many operations wait for an answer. */
+  get pending(): number {
+    return this.#waiting.length + (this.#batch?.operations.length ?? 0);
+  }
+
+  submit(operation: Operation): void {
+    if (this.isClosing) throw closed();
+    this.#put(operation);
+  }
+
+  #put(operation: Operation): void {
+    this.#waiting.push({ operation, until: performance.now() + this.#plan.timeoutMs });
+    this.#arm();
+    if (this.#waiting.length === 1) this.hurry();
+  }
+
+  /** Ends the pause between two calls. */
+  hurry(): void {
+    this.#isDue = true;
+    this.#pause.end();
+  }
+
+  /** Settles what waits, gives all units back, and leaves the sale. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    this.hurry();
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#isDone; ) {
+      if (!this.#isDue) await this.#pause.for(this.#restMs, this.#end.signal);
+      await new Promise((resolve) => setImmediate(resolve)); // so that what is asked for in one turn goes together
+      this.#isDue = false;
+      try {
+        if (await this.#call()) this.#isDue = true;
+        failures = 0;
+      } catch (error) {
+        this.#fault(error);
+        await this.#pause.for(retryMs(++failures), this.#end.signal);
+      }
+      if (this.#waiting.length > 0 || this.#batch !== undefined || this.isClosing) this.#isDue = true;
+    }
+    await this.#leave();
+    clearTimeout(this.#timer);
+    this.#link.close();
+  }
+
+  /** True once it is to end, and nothing waits any more. What waits is late at some time. */
+  get #isDone(): boolean {
+    return this.isClosing && this.#waiting.length === 0 && this.#sent.length === 0;
+  }
+
+  get #restMs(): number {
+    const { lease } = this.#plan;
+    if (lease === undefined) return this.#plan.rememberMs / 4;
+    return this.#lots.isBusy ? lease.heartbeatMs : lease.ttlMs / 3;
+  }
+
+  #fault(error: unknown): void {
+    this.counts.faults++;
+    this.lastFault = error instanceof Error ? error.message : String(error);
+    this.#lots.unknown();
+    publishFault(error);
+    if (faultOf(error) === 'final' && !(error instanceof NotDurable)) this.#failAll(error as Error);
+  }
+
+  #failAll(error: Error): void {
+    const operations = [...(this.#batch?.operations ?? []), ...this.#waiting.map((one) => one.operation)];
+    this.#batch = undefined;
+    this.#sent = [];
+    this.#waiting = [];
+    for (const operation of operations) operation.failed(error);
+  }
+
+  /** Makes one call. Returns whether another one must follow at once. */
+  async #call(): Promise<boolean> {
+    this.#batch ??= this.#nextBatch();
+    const batch = this.#batch;
+    const operations = batch?.operations ?? [];
+    for (const operation of operations) operation.prepare?.();
+    const { lots, given } = this.#lots.wishes();
+    const streams: string[] = [];
+    const wanted = operations.flatMap((operation) =>
+      operation.arguments((stream) => numberOf(stream, streams)),
+    );
+    const { plan, ttlMs } = { plan: this.#plan, ttlMs: this.#plan.lease?.ttlMs ?? 0 };
+    const args: Argument[] = [
+      ...[this.#name, this.#fence, ttlMs, batch?.number ?? 0, operations.length],
+      ...[plan.rememberMs, plan.movements, announcedMax, this.#announced, lots.length],
+    ];
+    const sentAt = performance.now();
+    this.counts.calls++;
+    const reply = list(
+      await this.#link.use(callMs + this.#waitMs, async (port) => {
+        const said = await sync.run(port, [...plan.keys.all, ...streams], [...args, ...given, ...wanted]);
+        if (batch !== undefined && isDone(said)) await this.#durable(port);
+        return said;
+      }),
+    );
+    switch (text(reply[0])) {
+      case 'ok':
+      case 'dup':
+        return this.#heard(reply, batch, () => this.#lots.heard(lots, reply[3], sentAt));
+      case 'fenced':
+        this.counts.fenced++;
+        this.#fence = 0;
+        this.#lots.lost();
+        return true;
+      case 'gap':
+        this.#repeat(whole(reply[1]));
+        return true;
+      case 'gone':
+        throw new Error(`ERR the sale ${plan.keys.begin} is gone`);
+      case 'format':
+        throw new Error(`ERR the sale ${plan.keys.begin} is of another version: ${text(reply[1])}`);
+      default:
+        throw noReply('a status');
+    }
+  }
+
+  /** Takes an answer. Nothing is changed unless all of it is what the script answers. */
+  #heard(reply: readonly unknown[], batch: Batch | undefined, heardOfItems: () => boolean): boolean {
+    const answers = list(reply[4]).map((answer) => list(answer));
+    const operations = batch?.operations ?? [];
+    const fence = whole(reply[1]);
+    if (operations.length > 0 && answers.length !== operations.length)
+      throw noReply('one answer per operation');
+    if (!answers.every((answer) => answer.length > 0)) throw noReply('answers that are not empty');
+    const mustGive = heardOfItems();
+    this.#fence = fence;
+    const [last, ...news] = list(reply[5]).map(text);
+    for (const id of news) this.#accepted(id);
+    this.#announced = last ?? this.#announced;
+    if (batch !== undefined) this.#settle(batch, answers);
+    return mustGive || news.length >= newsPerCall;
+  }
+
+  #settle(batch: Batch, answers: readonly Answer[]): void {
+    this.#batch = undefined;
+    this.#sent = [];
+    const kept = batch.operations.filter((operation, i) => operation.settled(answers[i] as Answer));
+    const now = performance.now();
+    if (kept.length > 0) this.#journal.push({ operations: kept, number: batch.number, at: now });
+    let size = this.#journal.reduce((sum, { operations }) => sum + operations.length, 0);
+    while (size > journalMax || (this.#journal[0]?.at ?? now) < now - journalMs) {
+      size -= this.#journal.shift()?.operations.length ?? 0;
+    }
+  }
+
+  #nextBatch(): Batch | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    this.#sent = this.#waiting.splice(0, operationsPerCall);
+    return { operations: this.#sent.map(({ operation }) => operation), number: ++this.#number };
+  }
+
+  /** The server has nothing after batch `last`: what was settled since, and is still known, is sent once more. */
+  #repeat(last: number): void {
+    if (last > this.#number) throw noReply('a number that this process has sent');
+    const lost = this.#journal.filter(({ number }) => number > last).flatMap(({ operations }) => operations);
+    this.#journal = this.#journal.filter(({ number }) => number <= last);
+    this.counts.repeated += lost.length;
+    const until = performance.now() + journalMs;
+    const present = new Set(this.#sent.map(({ operation }) => operation));
+    const late = this.#batch?.operations.filter((operation) => !present.has(operation)) ?? [];
+    this.#waiting = [
+      ...lost.map((operation) => ({ operation: new Repetition(operation), until })),
+      ...this.#sent,
+      ...this.#waiting,
+    ];
+    this.#batch = undefined;
+    this.#sent = [];
+    this.#number = last;
+    for (const operation of late) operation.failed(new Error('no answer in time'));
+  }
+
+  get #waitMs(): number {
+    const { replicas, fsync, timeoutMs } = this.#plan.durability;
+    return (replicas > 0 ? timeoutMs : 0) + (fsync ? timeoutMs : 0);
+  }
+
+  /** Waits until as many replicas and disks have what this connection has written as the plan demands. */
+  async #durable(port: RedisPort): Promise<void> {
+    const { replicas, fsync, timeoutMs } = this.#plan.durability;
+    if (fsync) {
+      const had = list(await port.send(['WAITAOF', '1', String(replicas), String(timeoutMs)]));
+      if (whole(had[0]) < 1 || whole(had[1]) < replicas) throw new NotDurable('ERR too few disks have it');
+    } else if (replicas > 0) {
+      const had = whole(await port.send(['WAIT', String(replicas), String(timeoutMs)]));
+      if (had < replicas) throw new NotDurable(`ERR ${had} of ${replicas} replicas have it`);
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    const first = this.#sent[0] ?? this.#waiting[0];
+    if (first === undefined) return;
+    this.#timer = setTimeout(() => this.#sweep(), Math.max(1, first.until - performance.now()));
+  }
+
+  /** Tells the callers whose time is over. */
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    const isLate = ({ until }: Waiting): boolean => until <= now;
+    const sent = this.#sent.filter(isLate);
+    const unsent = this.#waiting.filter(isLate);
+    this.#sent = this.#sent.filter((one) => !isLate(one));
+    this.#waiting = this.#waiting.filter((one) => !isLate(one));
+    for (const { operation } of sent) operation.late(true);
+    for (const { operation } of unsent) operation.late(false);
+    this.#arm();
+  }
+
+  async #leave(): Promise<void> {
+    this.#lots.giveBackAll();
+    const { lots, given } = this.#lots.wishes();
+    const args = [
+      ...[this.#name, this.#fence, 0, 0, 0, this.#plan.rememberMs, this.#plan.movements],
+      ...[announcedMax, this.#announced, lots.length],
+    ];
+    try {
+      await this.#link.use(callMs, (port) => sync.run(port, this.#plan.keys.all, [...args, ...given]));
+    } catch {
+      // The server gives the units to others when the lease is over.
+    }
+  }
+}
+
+/** An operation that a server has lost, sent once more. */
+class Repetition implements Operation {
+  readonly #operation: Operation;
+
+  constructor(operation: Operation) {
+    this.#operation = operation;
+  }
+
+  prepare(): void {
+    this.#operation.prepare?.();
+  }
+
+  arguments(streamNumber: (stream: string) => number): readonly Argument[] {
+    return this.#operation.arguments(streamNumber);
+  }
+
+  settled(answer: Answer): boolean {
+    this.#operation.repeated(answer);
+    return true;
+  }
+
+  repeated(answer: Answer): void {
+    this.#operation.repeated(answer);
+  }
+
+  late(): void {}
+  failed(): void {}
+}
+
+function numberOf(stream: string, streams: string[]): number {
+  const at = streams.indexOf(stream);
+  return at >= 0 ? at + 1 : streams.push(stream);
+}
+
+function isDone(reply: unknown): boolean {
+  return /^(?:ok|dup)$/.test(text(list(reply)[0]));
+}
+
+/** @throws the error of `noReply`. */
+function whole(value: unknown): number {
+  const number = text(value) === '' ? Number.NaN : Number(text(value));
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw noReply('a whole number');
+}
+
+function closed(): SluiceError {
+  return new SluiceError('ERR_SLUICE_DISPOSED', 'RedisStock: this object is closed');
+}

@@ -1,0 +1,121 @@
+import type { Buffer } from 'node:buffer';
+import { SluiceError } from '../../input/index.js';
+import type { CartLine, LedgerKey } from '../../stock/index.js';
+import { redisError } from '../client/index.js';
+import { keyText, skuKey } from './keys.js';
+
+/** An argument of a script. */
+export type Argument = string | number | Buffer;
+
+/** What the server has answered to an operation: the name of what came of it, then details. */
+export type Answer = readonly unknown[];
+
+/**
+ * Where the units of an order are: 'lease', kept in the present lease; 'lost', they were kept in an earlier one;
+ * 'pool', nowhere yet.
+ */
+export type Place = 'lease' | 'lost' | 'pool';
+
+/** One thing that a member wants of the server. It is carried out once, however often it is sent. */
+export interface Operation {
+  /** Called before each sending, for what must be sent beside it. */
+  prepare?(): void;
+  /** Returns its arguments. `streamNumber` returns the number of a stream among the keys, from 1 on. */
+  arguments(streamNumber: (stream: string) => number): readonly Argument[];
+  /**
+   * Called with the answer of the server. Returns whether a server that has lost the operation must get it again. It
+   * may come after `late`.
+   */
+  settled(answer: Answer): boolean;
+  /** Called for the answer to a repetition, which a server got that had lost the operation. */
+  repeated(answer: Answer): void;
+  /** Called when no answer came in time. `isSent`: it may have been carried out, or be so later. */
+  late(isSent: boolean): void;
+  /** Called when the server refuses it for good. */
+  failed(error: Error): void;
+}
+
+/** The record of an order, for the stream of a gate. */
+export interface StreamEntry {
+  readonly stream: string;
+  readonly maxLength: number;
+  readonly schema: string;
+  readonly id: string;
+  readonly body: Buffer;
+}
+
+/** A request to the stock, checked. */
+export interface Request {
+  readonly lines: readonly CartLine[];
+  readonly user: LedgerKey | undefined;
+  readonly id: LedgerKey | undefined;
+  readonly holdMs: number;
+  readonly isCart: boolean;
+  readonly entry: StreamEntry | undefined;
+}
+
+const places: Readonly<Record<Place, string>> = { lease: 'l', lost: 'o', pool: 'p' };
+
+/** Returns the arguments of an order. `stream`: the number of its stream among the keys, from 1 on; 0 for none. */
+export function orderArguments(
+  request: Request,
+  place: Place,
+  reservation: bigint,
+  digest: string,
+  stream: number,
+): Argument[] {
+  const { entry } = request;
+  return [
+    ...[
+      'r',
+      places[place],
+      entry === undefined ? 'd' : 'g',
+      String(reservation),
+      keyText(request.id),
+      digest,
+    ],
+    ...[keyText(request.user), Math.round(request.holdMs), stream],
+    ...(entry === undefined ? [0, '', '', ''] : [entry.maxLength, entry.schema, entry.id, entry.body]),
+    request.lines.length,
+    ...request.lines.flatMap(({ sku, quantity }) => [skuKey(sku), quantity]),
+  ];
+}
+
+/** An operation with arguments that stay as they are, and the promise of its answer. */
+export class Call implements Operation {
+  readonly answer: Promise<Answer>;
+  readonly #what: string;
+  readonly #given: readonly Argument[];
+  #resolve!: (answer: Answer) => void;
+  #reject!: (error: Error) => void;
+
+  /** `what` names the method in errors. */
+  constructor(what: string, ...given: readonly Argument[]) {
+    this.#what = what;
+    this.#given = given;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  arguments(): readonly Argument[] {
+    return this.#given;
+  }
+
+  settled(answer: Answer): boolean {
+    this.#resolve(answer);
+    return true;
+  }
+
+  repeated(): void {}
+
+  late(isSent: boolean): void {
+    const happened = isSent ? 'it may have been carried out, or not' : 'it was not carried out';
+    this.#reject(new SluiceError('ERR_SLUICE_TIMEOUT', `${this.#what}: no answer in time; ${happened}`));
+  }
+
+  failed(error: Error): void {
+    this.#reject(redisError(this.#what, error));
+  }
+}

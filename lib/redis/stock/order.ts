@@ -1,0 +1,176 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { optionError } from '../../input/index.js';
+import type { Refusal, ReservationState } from '../../stock/index.js';
+import { redisError, text } from '../client/index.js';
+import { bodyOf, type Known } from './known.js';
+import type { Kept, Lots } from './lots.js';
+import { type Answer, type Argument, type Operation, orderArguments, type Request } from './operations.js';
+
+/** What came of an order. */
+export type Outcome =
+  | {
+      readonly kind: 'reserved' | 'duplicate';
+      readonly reservation: bigint;
+      readonly state: ReservationState;
+      readonly leftMs: number;
+      /** Whether a gate admitted it. */
+      readonly byGate: boolean;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly reason: Exclude<Refusal, 'admitted-by-gate'> | 'queue-full' | 'unavailable' | 'revoked';
+      /** The index of the line that it is about. */
+      readonly line: number;
+    };
+
+/** What an order needs of its sale. */
+export interface Sale {
+  readonly lots: Lots;
+  readonly known: Known;
+  /** Puts units back on sale that were reserved for a caller who was told that no answer came. */
+  release(reservation: bigint): void;
+  /** An order that was settled is lost, and there is no room for it any more. */
+  revoked(request: Request, reservation: bigint): void;
+}
+
+const unavailable: Outcome = { kind: 'refused', reason: 'unavailable', line: 0 };
+
+/** An order on its way to the server. */
+export class Order implements Operation {
+  readonly outcome: Promise<Outcome>;
+  readonly #where: string;
+  readonly #sale: Sale;
+  readonly #request: Request;
+  readonly #reservation: bigint;
+  readonly #digest: string;
+  readonly #kept: Kept | undefined;
+  #isLate = false;
+  #resolve!: (outcome: Outcome) => void;
+  #reject!: (error: Error) => void;
+
+  /** `kept`: the units that this process keeps for it, if it has them. `where` names the method in errors. */
+  constructor(where: string, sale: Sale, request: Request, reservation: bigint, kept: Kept | undefined) {
+    this.#where = where;
+    this.#sale = sale;
+    this.#request = request;
+    this.#reservation = reservation;
+    this.#digest = request.id === undefined ? '-' : digestOf(request);
+    this.#kept = kept;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  prepare(): void {
+    // It gets units that nobody has: also those that this process has too few of.
+    if (this.#kept === undefined) this.#sale.lots.giveBack(this.#request.lines);
+  }
+
+  arguments(streamNumber: (stream: string) => number): readonly Argument[] {
+    const { entry } = this.#request;
+    const stream = entry === undefined ? 0 : streamNumber(entry.stream);
+    return orderArguments(this.#request, this.#place, this.#reservation, this.#digest, stream);
+  }
+
+  get #place(): 'lease' | 'lost' | 'pool' {
+    if (this.#kept === undefined) return 'pool';
+    return this.#sale.lots.isOfThisLease(this.#kept) ? 'lease' : 'lost';
+  }
+
+  settled(answer: Answer): boolean {
+    const code = text(answer[0]);
+    const isReserved = code === 'reserved';
+    const { lots } = this.#sale;
+    if (this.#kept !== undefined) {
+      if (isReserved) lots.sold(this.#kept);
+      else lots.putBack(this.#kept, this.#request.lines);
+    }
+    if (isReserved) for (const { sku } of this.#request.lines) lots.add(sku);
+    // A caller with an id may ask again; one without does not know of the reservation.
+    if (this.#isLate && isReserved && this.#request.id === undefined) this.#sale.release(this.#reservation);
+    if (!this.#isLate) this.#answer(code, answer);
+    return isReserved;
+  }
+
+  #answer(code: string, answer: Answer): void {
+    switch (code) {
+      case 'reserved':
+      case 'duplicate': {
+        const [, reservation, state, left, origin] = answer;
+        this.#resolve({
+          kind: code,
+          reservation: BigInt(text(reservation)),
+          state: text(state) as ReservationState,
+          leftMs: Number(text(left)),
+          byGate: text(origin) === 'g',
+        });
+        return;
+      }
+      case 'needs-user':
+        this.#reject(
+          optionError(`${this.#where}: user`, 'a user (the item has a per-user limit)', undefined, true),
+        );
+        return;
+      default:
+        if (text(answer[2]) === '1') this.#sale.known.fails(this.#request);
+        this.#resolve({ kind: 'refused', reason: this.#reason(code, answer), line: Number(answer[1] ?? 0) });
+    }
+  }
+
+  #reason(code: string, answer: Answer): Extract<Outcome, { kind: 'refused' }>['reason'] {
+    switch (code) {
+      case 'sold-out':
+        return this.#kept === undefined ? 'sold-out' : 'revoked';
+      case 'user-limit':
+      case 'unknown-sku':
+        this.#sale.known.hears(code, this.#request, Number(answer[1] ?? 0));
+        return code;
+      case 'item-closed':
+      case 'queue-full':
+        return code;
+      case 'failed':
+        return 'already-failed';
+      case 'mismatch':
+        return 'id-mismatch';
+      default:
+        return 'unavailable'; // no script answers this
+    }
+  }
+
+  repeated(answer: Answer): void {
+    if (text(answer[0]) !== 'reserved') this.#sale.revoked(this.#request, this.#reservation);
+  }
+
+  late(isSent: boolean): void {
+    this.#isLate = true;
+    if (!isSent && this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
+    this.#resolve(unavailable);
+  }
+
+  failed(error: Error): void {
+    if (this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
+    this.#reject(redisError(this.#where, error));
+  }
+}
+
+function digestOf(request: Request): string {
+  return createHash('sha256').update(bodyOf(request)).digest('hex').slice(0, 32);
+}
+
+const countedBits = 24n;
+const countedMax = Number(1n << countedBits);
+
+/** Makes the numbers of reservations: 40 random bits, then 24 that count. No other process makes the same. */
+export class Numbers {
+  #begin = 0n;
+  #count = countedMax;
+
+  next(): bigint {
+    if (this.#count === countedMax) {
+      this.#begin = BigInt(`0x${randomBytes(5).toString('hex')}`) << countedBits;
+      this.#count = 0;
+    }
+    return this.#begin | BigInt(this.#count++);
+  }
+}
