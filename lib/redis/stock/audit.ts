@@ -1,6 +1,6 @@
 import { Options, SluiceError } from '../../input/index.js';
-import { countsIn, list, noReply, redisError, text } from '../client/index.js';
-import type { Plan } from './options.js';
+import { countsIn, list, noReply, type Reader, redisError, text } from '../client/index.js';
+import type { SaleKeys } from './keys.js';
 import { auditSale } from './scripts.js';
 
 /** The counts of an audit that found no error. */
@@ -14,7 +14,7 @@ export interface RedisStockAudit {
 const shownMax = 5;
 
 /** See `RedisStock.audit`. */
-export async function audited({ redis, keys }: Plan, options: unknown): Promise<RedisStockAudit> {
+export async function audited(keys: SaleKeys, reader: Reader, options: unknown): Promise<RedisStockAudit> {
   const where = 'RedisStock.audit';
   const max = new Options(where, options, ['maxReservations']).integer(
     'maxReservations',
@@ -25,7 +25,7 @@ export async function audited({ redis, keys }: Plan, options: unknown): Promise<
   let reply: readonly unknown[];
   let counts: readonly number[] = [];
   try {
-    reply = list(await auditSale.run(redis, keys.all, [max]));
+    reply = await reader.read((port) => auditSale.run(port, keys.all, [max]), list);
     const said = text(reply[0]);
     if (said === 'books') counts = countsIn(reply.slice(1, 3), 2);
     else if (said === 'many') counts = countsIn(reply.slice(1, 2), 1);

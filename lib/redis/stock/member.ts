@@ -16,9 +16,10 @@ import {
 import type { Lots } from './lots.js';
 import type { Answer, Argument, Operation } from './operations.js';
 import type { Plan } from './options.js';
+import { isFinal } from './order.js';
 import { sync } from './sync-script.js';
 
-const callMs = 5_000;
+const callMsMax = 5_000;
 /** About a millisecond and a half of the server. */
 const operationsPerCall = 256;
 /** How long this process can tell a server, which has lost them, what it has settled, in milliseconds. */
@@ -185,7 +186,7 @@ export class Member {
     const sentAt = performance.now();
     this.counts.calls++;
     const reply = list(
-      await this.#link.use(callMs + this.#waitMs, async (port) => {
+      await this.#link.use(this.#callMs + this.#waitMs, async (port) => {
         const said = await sync.run(port, [...plan.keys.all, ...streams], [...args, ...given, ...wanted]);
         if (batch !== undefined && isDone(said)) await this.#durable(port);
         return said;
@@ -216,7 +217,7 @@ export class Member {
   #heard(reply: readonly unknown[], batch: Batch | undefined, heardOfItems: () => boolean): boolean {
     const answers = list(reply[4]).map((answer) => list(answer));
     const operations = batch?.operations ?? [];
-    const fence = whole(reply[1]);
+    const [fence, number] = [whole(reply[1]), whole(reply[2])];
     if (operations.length > 0 && answers.length !== operations.length)
       throw noReply('one answer per operation');
     if (!answers.every((answer) => answer.length > 0)) throw noReply('answers that are not empty');
@@ -226,7 +227,9 @@ export class Member {
     for (const id of news) this.#accepted(id);
     this.#announced = last ?? this.#announced;
     if (batch !== undefined) this.#settle(batch, answers);
-    return mustGive || news.length >= newsPerCall;
+    const isBehind = batch === undefined && number < this.#number;
+    if (isBehind) this.#repeat(number);
+    return mustGive || isBehind || news.length >= newsPerCall;
   }
 
   #settle(batch: Batch, answers: readonly Answer[]): void {
@@ -257,7 +260,7 @@ export class Member {
     const present = new Set(this.#sent.map(({ operation }) => operation));
     const late = this.#batch?.operations.filter((operation) => !present.has(operation)) ?? [];
     this.#waiting = [
-      ...lost.map((operation) => ({ operation: new Repetition(operation), until })),
+      ...lost.map((operation) => ({ operation: this.#repetition(operation, until), until })),
       ...this.#sent,
       ...this.#waiting,
     ];
@@ -265,6 +268,21 @@ export class Member {
     this.#sent = [];
     this.#number = last;
     for (const operation of late) operation.failed(new Error('no answer in time'));
+  }
+
+  /** How long a call waits for an answer: short enough that a second one has time, on another connection. */
+  get #callMs(): number {
+    return Math.min(callMsMax, Math.max(100, this.#plan.timeoutMs / 3));
+  }
+
+  /** Units for an order that was settled once may be leased by others: it is sent until these have given them back. */
+  #repetition(operation: Operation, until: number): Operation {
+    const repetition: Operation = new Repetition(operation, () => {
+      if (performance.now() >= until || this.isClosing) return false;
+      setTimeout(() => this.#put(repetition), this.#plan.lease?.heartbeatMs ?? 0);
+      return true;
+    });
+    return repetition;
   }
 
   get #waitMs(): number {
@@ -313,7 +331,7 @@ export class Member {
       ...[announcedMax, this.#announced, lots.length],
     ];
     try {
-      await this.#link.use(callMs, (port) => sync.run(port, this.#plan.keys.all, [...args, ...given]));
+      await this.#link.use(this.#callMs, (port) => sync.run(port, this.#plan.keys.all, [...args, ...given]));
     } catch {
       // The server gives the units to others when the lease is over.
     }
@@ -323,9 +341,12 @@ export class Member {
 /** An operation that a server has lost, sent once more. */
 class Repetition implements Operation {
   readonly #operation: Operation;
+  readonly #again: () => boolean;
 
-  constructor(operation: Operation) {
+  /** `again` sends it once more, unless it is too late: then it returns false. */
+  constructor(operation: Operation, again: () => boolean) {
     this.#operation = operation;
+    this.#again = again;
   }
 
   prepare(): void {
@@ -337,6 +358,7 @@ class Repetition implements Operation {
   }
 
   settled(answer: Answer): boolean {
+    if (text(answer[0]) === 'sold-out' && !isFinal(answer) && this.#again()) return false;
     this.#operation.repeated(answer);
     return true;
   }

@@ -1,6 +1,16 @@
 import { Options, optionError } from '../../input/index.js';
 import type { Movement } from '../../stock/index.js';
-import { countsIn, entryOf, list, mapOf, noReply, redisError, sleep, text } from '../client/index.js';
+import {
+  countsIn,
+  entryOf,
+  list,
+  mapOf,
+  noReply,
+  type Reader,
+  redisError,
+  sleep,
+  text,
+} from '../client/index.js';
 import { keyOf, skuOf } from './keys.js';
 import type { Plan } from './options.js';
 
@@ -22,6 +32,7 @@ const where = 'RedisStock.movements';
 /** See `RedisStock.movements`. Checks the options at once. */
 export function movementsOf(
   plan: Plan,
+  reader: Reader,
   options: unknown,
   isOver: () => boolean,
 ): AsyncGenerator<RedisMovement, void, undefined> {
@@ -32,11 +43,12 @@ export function movementsOf(
     throw optionError(`${where}: from`, 'the position of a movement', from, typeof from !== 'string');
   }
   if (plan.movements === 0) throw optionError(where, 'a stock that keeps movements', 0, false);
-  return read(plan, from, signal, isOver);
+  return read(plan.keys.movements, reader, from, signal, isOver);
 }
 
 async function* read(
-  { redis, keys }: Plan,
+  stream: string,
+  reader: Reader,
   from: string,
   signal: AbortSignal | undefined,
   isOver: () => boolean,
@@ -45,8 +57,11 @@ async function* read(
     signal?.throwIfAborted();
     let page: RedisMovement[];
     try {
-      const command = ['XRANGE', keys.movements, `(${last}`, '+', 'COUNT', String(pageMax)];
-      page = list(await redis.send(command)).map((entry) => movementOf(entry));
+      const command = ['XRANGE', stream, `(${last}`, '+', 'COUNT', String(pageMax)];
+      page = await reader.read(
+        (port) => port.send(command),
+        (reply) => list(reply).map((entry) => movementOf(entry)),
+      );
     } catch (error) {
       throw redisError(where, error);
     }

@@ -113,7 +113,8 @@ export class Order implements Operation {
         );
         return;
       default:
-        if (text(answer[2]) === '1') this.#sale.known.fails(this.#request);
+        if (isFinal(answer) && this.#reason(code, answer) !== 'revoked')
+          this.#sale.known.fails(this.#request);
         this.#resolve({ kind: 'refused', reason: this.#reason(code, answer), line: Number(answer[1] ?? 0) });
     }
   }
@@ -152,6 +153,11 @@ export class Order implements Operation {
     if (this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
     this.#reject(redisError(this.#where, error));
   }
+}
+
+/** Whether a refusal is for good. Units that other processes have leased may come back. */
+export function isFinal(answer: Answer): boolean {
+  return text(answer[2]) === '1';
 }
 
 function digestOf(request: Request): string {

@@ -16,7 +16,16 @@ import {
   type ReserveOptions,
   type Resolution,
 } from '../../stock/index.js';
-import { countsIn, list, noReply, redisError, text, within } from '../client/index.js';
+import {
+  countsIn,
+  list,
+  noReply,
+  Reader,
+  type RedisPort,
+  redisError,
+  text,
+  within,
+} from '../client/index.js';
 import { answerOf, type RedisRefused, refused } from './answers.js';
 import { audited, type RedisStockAudit } from './audit.js';
 import { countsOf, type RedisStockCounts } from './counts.js';
@@ -83,6 +92,7 @@ export class RedisStock {
   readonly #known: Known;
   readonly #member: Member;
   readonly #numbers = new Numbers();
+  readonly #reader: Reader;
   readonly #sale: Sale;
   readonly #counts = { reserved: 0, duplicates: 0, refused: 0, refusedHere: 0, unavailable: 0, revoked: 0 };
 
@@ -93,6 +103,7 @@ export class RedisStock {
     this.#lots = new Lots(plan.lease);
     this.#known = new Known(this.#lots, plan.lease?.heartbeatMs ?? 100);
     this.#member = new Member(plan, this.#lots, (id) => this.#known.accepts(id));
+    this.#reader = new Reader(plan.redis, plan.keys.items, plan.timeoutMs);
     for (const { sku } of plan.items) this.#lots.add(sku);
     this.#sale = {
       lots: this.#lots,
@@ -456,12 +467,13 @@ export class RedisStock {
     const where = 'RedisStock.counts';
     const key = skuKey(checkedSku(`${where}: sku`, sku));
     const names = ['total', 'free', 'leased', 'held', 'sold'].map((name) => `${key}|${name}`);
-    try {
-      const reply = list(await this.#read(this.#plan.redis.send(['HMGET', this.#plan.keys.items, ...names])));
-      if (reply.length === 5 && reply[0] !== null && reply[0] !== undefined) return countsOf(reply);
-    } catch (error) {
-      throw redisError(where, error);
-    }
+    const command = ['HMGET', this.#plan.keys.items, ...names];
+    const counts = await this.#read(
+      where,
+      (port) => port.send(command),
+      (reply) => (list(reply).every((one) => one === null) ? undefined : countsOf(reply)),
+    );
+    if (counts !== undefined) return counts;
     throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
   }
 
@@ -479,12 +491,7 @@ export class RedisStock {
   ): Promise<FoundOnRedis | undefined> {
     const where = 'RedisStock.find';
     const given = idOf(where, by);
-    const { redis, keys } = this.#plan;
-    try {
-      return foundOf(await this.#read(findReservation.run(redis, keys.all, given)));
-    } catch (error) {
-      throw redisError(where, error);
-    }
+    return await this.#read(where, (port) => findReservation.run(port, this.#plan.keys.all, given), foundOf);
   }
 
   /**
@@ -498,7 +505,7 @@ export class RedisStock {
    * await redisStock.audit();
    */
   async audit(options?: { readonly maxReservations?: number }): Promise<RedisStockAudit> {
-    return await audited(this.#plan, options);
+    return await audited(this.#plan.keys, this.#reader, options);
   }
 
   /**
@@ -517,7 +524,7 @@ export class RedisStock {
     readonly from?: string;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<RedisMovement, void, undefined> {
-    return movementsOf(this.#plan, options, () => this.#member.isClosing);
+    return movementsOf(this.#plan, this.#reader, options, () => this.#member.isClosing);
   }
 
   /**
@@ -545,9 +552,18 @@ export class RedisStock {
   async close(): Promise<void> {
     await this.#member.close();
     this.#lots.dispose();
+    this.#reader.close();
   }
 
-  async #read<T>(reply: Promise<T>): Promise<T> {
-    return await within(this.#plan.timeoutMs, reply);
+  async #read<T>(
+    where: string,
+    call: (port: RedisPort) => Promise<unknown>,
+    make: (reply: unknown) => T,
+  ): Promise<T> {
+    try {
+      return await this.#reader.read(call, make);
+    } catch (error) {
+      throw redisError(where, error);
+    }
   }
 }

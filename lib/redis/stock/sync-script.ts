@@ -37,7 +37,7 @@ local function moved(kind, sku, n, reservation, user)
     'kind', kind, 'sku', sku, 'quantity', n, 'reservation', reservation or '', 'user', user or '')
 end
 
--- A reservation: { state, deadline, user, id, origin, { sku, n, ... } }. Held are those of the state 'held'.
+-- A reservation: { state, deadline, user, id, origin, { sku, n, ... }, member }.
 local function load(reservation)
   local packed = redis.call('HGET', holds, reservation)
   return packed and cmsgpack.unpack(packed)
@@ -190,21 +190,26 @@ function op.r()
       if what == '!' then return { 'failed' } end
       return seen(what == reservation and 'reserved' or 'duplicate', what)
     end
-  elseif redis.call('HEXISTS', holds, reservation) == 1 then
-    return seen('reserved', reservation)
+  end
+  local present = load(reservation)
+  if present then
+    -- The member repeats what the server has not lost, or another member has made the same number.
+    if id == '' and present[7] == member then return seen('reserved', reservation) end
+    return { 'collision' }
   end
 
   local function refused(code, line)
-    local sticky = code == 'user-limit' or code == 'item-closed'
-    if code == 'sold-out' and place == 'p' then
-      local leased = tonumber(redis.call('HGET', items, lines[line] .. '|leased'))
-      if leased > 0 then redis.call('HSET', items, lines[line] .. '|wanted', now) else sticky = true end
+    local final = code == 'user-limit' or code == 'item-closed'
+    if code == 'sold-out' then
+      final = tonumber(redis.call('HGET', items, lines[line] .. '|leased')) == 0
+      if not final then redis.call('HSET', items, lines[line] .. '|wanted', now) end
     end
-    if sticky and id ~= '' then
+    -- An order that a process had promised units, and that is revoked, may be tried again.
+    if final and id ~= '' and (place == 'p' or code ~= 'sold-out') then
       redis.call('ZADD', ended, now + remember, 'i' .. id)
       redis.call('HSET', ids, id, digest .. ' !')
     end
-    return { code, (line + 1) / 2 - 1, sticky and 1 or 0 }
+    return { code, (line + 1) / 2 - 1, final and 1 or 0 }
   end
 
   if stream > 0 and redis.call('XLEN', KEYS[11 + stream]) >= max_length then return { 'queue-full' } end
@@ -234,7 +239,8 @@ function op.r()
     add(sku, 'free', own - n)
   end
   redis.call('ZADD', due, now + hold_ms, reservation)
-  redis.call('HSET', holds, reservation, cmsgpack.pack({ 'held', now + hold_ms, user, id, origin, lines }))
+  redis.call('HSET', holds, reservation, 
+    cmsgpack.pack({ 'held', now + hold_ms, user, id, origin, lines, member }))
   if id ~= '' then
     redis.call('HSET', ids, id, digest .. ' ' .. reservation)
     redis.call('XADD', accepted, 'MAXLEN', '~', accepted_max, '*', 'id', id)
