@@ -4,16 +4,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('programs/worker.js', import.meta.url));
+const program = (name: string) => fileURLToPath(new URL(`programs/${name}.js`, import.meta.url));
 
-/** A process of workers, which writes the orders that it has done to a file in `directory`. */
-export class WorkerProcess {
+/** A program of `programs/`, which writes what it has done to a file in `directory`. */
+class BookedProcess {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
 
-  constructor(directory: string, name: string, options: object) {
-    const given = JSON.stringify({ ...options, file: join(directory, name) });
-    this.child = spawn(process.execPath, [program, given], { stdio: ['ignore', 'pipe', 'inherit'] });
+  constructor(what: string, directory: string, name: string, options: object) {
+    const given = JSON.stringify({ ...options, name, file: join(directory, name) });
+    this.child = spawn(process.execPath, [program(what), given], { stdio: ['ignore', 'pipe', 'inherit'] });
     this.exited = once(this.child, 'exit');
     running.add(this);
     this.child.once('exit', () => running.delete(this));
@@ -30,7 +30,21 @@ export class WorkerProcess {
   }
 }
 
-const running = new Set<WorkerProcess>();
+/** A process of workers, which writes the orders that it has done. */
+export class WorkerProcess extends BookedProcess {
+  constructor(directory: string, name: string, options: object) {
+    super('worker', directory, name, options);
+  }
+}
+
+/** A process that sells, and writes what it was told. */
+export class SellerProcess extends BookedProcess {
+  constructor(directory: string, name: string, options: object) {
+    super('seller', directory, name, options);
+  }
+}
+
+const running = new Set<BookedProcess>();
 
 /** Kills all processes of the test file. For `afterEach`. */
 export async function endProcesses(): Promise<void> {

@@ -6,11 +6,9 @@
 
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
-import { createClient } from 'redis';
 import { record, u32, u53, utf8 } from 'sluice';
-import { ioRedis, nodeRedis, RedisWorkers } from 'sluice/redis';
-import { forIoRedis, forNodeRedis } from '../client-options.js';
+import { RedisWorkers } from 'sluice/redis';
+import { connect } from './connection.js';
 
 const {
   port,
@@ -19,34 +17,16 @@ const {
   stream,
   concurrency = 8,
   workMs = 4,
+  name: _,
   ...options
 } = JSON.parse(process.argv[2] ?? '{}');
-
-async function connect() {
-  for (;;) {
-    try {
-      if (client === 'ioredis') {
-        const made = new Redis(port, '127.0.0.1', { ...forIoRedis, lazyConnect: true });
-        made.on('error', () => {});
-        await made.connect();
-        return ioRedis(made);
-      }
-      const made = createClient(forNodeRedis(port));
-      made.on('error', () => {});
-      await made.connect();
-      return nodeRedis(made);
-    } catch {
-      await sleep(50);
-    }
-  }
-}
 
 const book = openSync(file, 'a');
 const end = new AbortController();
 process.once('SIGTERM', () => end.abort());
 const workers = new RedisWorkers({
   ...{
-    redis: await connect(),
+    redis: await connect(port, client),
     stream,
     record: record({ orderId: u53, sku: u32, note: utf8(24) }),
     group: 'cashiers',
