@@ -220,7 +220,9 @@ export class Member {
     const [fence, number] = [whole(reply[1]), whole(reply[2])];
     if (operations.length > 0 && answers.length !== operations.length)
       throw noReply('one answer per operation');
-    if (!answers.every((answer) => answer.length > 0)) throw noReply('answers that are not empty');
+    if (!operations.every((operation, i) => operation.isAnswer(answers[i] as Answer))) {
+      throw noReply('an answer that belongs to the operation');
+    }
     const mustGive = heardOfItems();
     this.#fence = fence;
     const [last, ...news] = list(reply[5]).map(text);
@@ -355,6 +357,10 @@ class Repetition implements Operation {
 
   arguments(streamNumber: (stream: string) => number): readonly Argument[] {
     return this.#operation.arguments(streamNumber);
+  }
+
+  isAnswer(answer: Answer): boolean {
+    return this.#operation.isAnswer(answer);
   }
 
   settled(answer: Answer): boolean {

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { SluiceError } from '../../input/index.js';
 import type { CartLine, LedgerKey } from '../../stock/index.js';
-import { redisError } from '../client/index.js';
+import { redisError, text } from '../client/index.js';
 import { keyText, skuKey } from './keys.js';
 
 /** An argument of a script. */
@@ -22,6 +22,8 @@ export interface Operation {
   prepare?(): void;
   /** Returns its arguments. `streamNumber` returns the number of a stream among the keys, from 1 on. */
   arguments(streamNumber: (stream: string) => number): readonly Argument[];
+  /** Whether this is an answer that the script gives to it. */
+  isAnswer(answer: Answer): boolean;
   /**
    * Called with the answer of the server. Returns whether a server that has lost the operation must get it again. It
    * may come after `late`.
@@ -101,6 +103,10 @@ export class Call implements Operation {
 
   arguments(): readonly Argument[] {
     return this.#given;
+  }
+
+  isAnswer(answer: Answer): boolean {
+    return text(answer[0]) !== '';
   }
 
   settled(answer: Answer): boolean {

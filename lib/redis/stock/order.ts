@@ -33,6 +33,14 @@ export interface Sale {
   revoked(request: Request, reservation: bigint): void;
 }
 
+/** The refusals of the script. */
+const refusals: ReadonlySet<string> = new Set([
+  ...['sold-out', 'user-limit', 'unknown-sku', 'item-closed', 'needs-user', 'queue-full'],
+  ...['failed', 'mismatch', 'collision'],
+]);
+const states: ReadonlySet<string> = new Set(['held', 'confirmed', 'cancelled', 'expired', 'unknown']);
+const decimal = /^\d{1,20}$/;
+
 const unavailable: Outcome = { kind: 'refused', reason: 'unavailable', line: 0 };
 
 /** An order on its way to the server. */
@@ -76,6 +84,13 @@ export class Order implements Operation {
   get #place(): 'lease' | 'lost' | 'pool' {
     if (this.#kept === undefined) return 'pool';
     return this.#sale.lots.isOfThisLease(this.#kept) ? 'lease' : 'lost';
+  }
+
+  isAnswer(answer: Answer): boolean {
+    const [code, which, state, left] = answer.map(text);
+    if (code !== 'reserved' && code !== 'duplicate') return refusals.has(code ?? '');
+    const isReservation = decimal.test(which ?? '') && decimal.test(left ?? '');
+    return isReservation && states.has(state ?? '');
   }
 
   settled(answer: Answer): boolean {
@@ -135,7 +150,7 @@ export class Order implements Operation {
       case 'mismatch':
         return 'id-mismatch';
       default:
-        return 'unavailable'; // no script answers this
+        return 'unavailable'; // another process has made the same number: the next one is another
     }
   }
 

@@ -143,18 +143,19 @@ export class RedisStock {
     const where = 'RedisStock.open';
     const plan = checkedPlan(where, options);
     const items = plan.items.flatMap(({ sku, quantity, perUser }) => [skuKey(sku), quantity, perUser]);
-    let reply: readonly unknown[];
+    let limits: readonly number[] | undefined;
     try {
       const opening = openSale.run(plan.redis, plan.keys.all, [plan.movements, ...items]);
-      reply = list(await within(plan.timeoutMs, opening));
+      const reply = list(await within(plan.timeoutMs, opening));
       const said = text(reply[0]);
       if (said === 'format') throw new Error(`the sale is of version ${text(reply[1])}`);
       if (said !== 'open' && said !== 'limit') throw noReply('what it has opened');
+      if (said === 'limit') limits = countsIn(reply.slice(1), 2);
     } catch (error) {
       throw redisError(where, error);
     }
-    if (text(reply[0]) === 'limit') {
-      const [i, limit] = countsIn(reply.slice(1), 2) as [number, number];
+    if (limits !== undefined) {
+      const [i, limit] = limits as [number, number];
       const expected = limit === 0 ? 'none: the sale has none' : `${limit}, as the sale has`;
       throw optionError(`${where}: items[${i}]: perUser`, expected, plan.items[i]?.perUser, false);
     }
