@@ -26,6 +26,7 @@ const REFUSALS = {
   'user-limit': 409,
   'unknown-sku': 409,
   'item-closed': 409,
+  'sale-over': 409,
   'id-mismatch': 409,
   'already-failed': 409,
   'reserved-directly': 409,

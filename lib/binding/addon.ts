@@ -45,6 +45,8 @@ interface AddonCalls {
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     staging: ArrayBuffer,
   ): NativeGate | Reason;
+  /** Returns the time of the machine's clock that goes on while the machine is suspended. */
+  bootTimeMs(): number;
   /** Returns whether the calling thread was pinned; undefined where the system has no call for it. */
   pinThread(processor: number): boolean | undefined;
 }

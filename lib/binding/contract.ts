@@ -1,7 +1,7 @@
 /** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
 /** The hash of the text below. The addon contains a hash, too: see addon.ts. */
-export const contractHash = '17237f6c359d8322';
+export const contractHash = '55cbaba226f2ff46';
 
 /** Answers of native functions in place of a count. */
 export const answers = {
@@ -150,6 +150,7 @@ export const reserveResults = {
   'needs-user': 12,
   'admitted-by-gate': 14,
   'reserved-directly': 15,
+  'sale-over': 16,
 } as const;
 
 /** Answers to a call that ends, changes or returns a reservation. */
@@ -221,6 +222,7 @@ export const itemChanges = {
   perUser: 1,
   backorder: 2,
   clamp: 4,
+  sellFor: 8,
 } as const;
 
 /** The argument of findReservation(): by which number it finds a reservation. */
@@ -317,14 +319,15 @@ export const stockStaging = {
   perUser: 32,
   shards: 40,
   backorder: 48,
-  user: 56,
-  id: 72,
-  lines: 88,
+  sellNs: 56,
+  user: 64,
+  id: 80,
+  lines: 96,
   lineQuantity: 16,
   lineBytes: 24,
-  texts: 1816,
-  figures: 1624,
-  bytes: 4184,
+  texts: 1824,
+  figures: 1632,
+  bytes: 4192,
 } as const;
 
 /** Offsets in the buffer of a gate, in bytes. */
@@ -455,6 +458,7 @@ export const addonFunctions = [
   'pinThread',
   'stagingBytes',
   'openWindow',
+  'bootTimeMs',
 ] as const;
 
 /** Functions of a clock. */
@@ -560,6 +564,7 @@ export const stockFunctions = [
   'limitsUsers',
   'counts',
   'audit',
+  'sellUntil',
   'stats',
   'oldestMovement',
   'endOfMovements',
@@ -644,6 +649,7 @@ export const stockLimits = {
   userText: 64,
   idText: 256,
   holdMs: 86400000,
+  sellForMs: 31622400000,
 } as const;
 
 /** The largest settings of a gate. */

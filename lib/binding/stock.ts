@@ -63,6 +63,8 @@ interface StockCalls {
    * `changes` has the bits of `itemChanges` for which the staging buffer has a new value. Returns one of `levelsSet`.
    */
   changeItem(changes: number): number;
+  /** The staging buffer has the value of `Item::sell_until` in core/stock/item.h. */
+  sellUntil(): number;
   configure(): number;
   addGroup(): number;
   changeGroup(): number;

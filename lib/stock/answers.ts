@@ -60,6 +60,8 @@ export type Refusal =
   | 'unknown-sku'
   /** The item was closed: see `Stock.closeItem`. */
   | 'item-closed'
+  /** The time until which the item is sold is over: see `StockItem.sellForMs`. Not remembered for the id. */
+  | 'sale-over'
   /** `maxReservations` reservations are held. */
   | 'ledger-full'
   /** There are `maxUsers` pairs of a user and an item of which the user holds or has bought units. */
@@ -150,6 +152,7 @@ export const aboutOneItem: ReadonlySet<Refusal> = new Set([
   'user-limit',
   'unknown-sku',
   'item-closed',
+  'sale-over',
 ]);
 
 const resolutions = byNumber(resolveResults);

@@ -30,7 +30,7 @@ export interface ChangeOptions {
 export type ChangeResolution =
   | 'changed'
   | Exclude<Resolution, 'confirmed' | 'cancelled' | 'extended'>
-  | Extract<Refusal, 'sold-out' | 'user-limit' | 'item-closed' | 'ledger-full' | 'users-full'>;
+  | Extract<Refusal, 'sold-out' | 'user-limit' | 'item-closed' | 'sale-over' | 'ledger-full' | 'users-full'>;
 
 const where = 'Stock.change';
 

@@ -36,4 +36,12 @@ export {
 } from './request.js';
 export type { FindOptions, FoundLine, FoundReservation, ReservationFilter } from './reservations.js';
 export { checkedKey, checkedReservation, checkedSku, type LedgerKey, textMax } from './staging.js';
-export { attachStock, nativeStock, Stock, type StockHandle, stageLines } from './stock.js';
+export {
+  attachStock,
+  bootTimeMs,
+  nativeStock,
+  Stock,
+  type StockHandle,
+  sellUntil,
+  stageLines,
+} from './stock.js';

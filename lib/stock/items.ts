@@ -38,6 +38,7 @@ export class ItemCalls {
     this.#staging.quantity(item.quantity);
     this.#staging.perUser(item.perUser);
     this.#staging.backorder(item.backorder);
+    this.#staging.sellFor(item.sellForMs);
     this.#staging.shards(item.shards);
     this.#staging.group(item.group);
     const answer = checkedAnswer(what, this.#native.addItem());
@@ -75,17 +76,26 @@ export class ItemCalls {
 
   change(sku: number | string, changes: unknown, options: unknown): ItemChanged {
     const where = 'Stock.changeItem';
-    const { perUser, backorder } = checkedChanges(where, changes);
+    const { perUser, backorder, sellForMs } = checkedChanges(where, changes);
     const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
     this.#stageSku(where, sku);
     this.#staging.perUser(perUser ?? 0);
     this.#staging.backorder(backorder ?? 0);
+    this.#staging.sellFor(sellForMs ?? undefined);
     const bits =
       (perUser === undefined ? 0 : itemChanges.perUser) |
       (backorder === undefined ? 0 : itemChanges.backorder) |
+      (sellForMs === undefined ? 0 : itemChanges.sellFor) |
       (clamp ? itemChanges.clamp : 0);
     const answer = this.#known(where, sku, this.#native.changeItem(bits));
     return this.#levelSet(sku, answer, `${where}: backorder`, backorder);
+  }
+
+  sellUntil(sku: number | string, atMs: number): void {
+    const where = 'sellUntil';
+    this.#stageSku(where, sku);
+    this.#staging.sellUntil(atMs);
+    this.#known(where, sku, this.#native.sellUntil());
   }
 
   restock(sku: number | string, quantity: unknown): StockCounts {

@@ -26,6 +26,12 @@ export interface StockItem {
    * is sold out reads all of them. The item is sold out when all its shards are.
    */
   readonly shards?: number;
+  /**
+   * For how long from now units can be reserved, in milliseconds: 1 to 31,622,400,000 (366 days). After that, requests
+   * are refused as 'sale-over'; units that are held can still be confirmed. The time goes on while the machine is
+   * suspended. A request that is being decided just then may still take units. Default: without an end.
+   */
+  readonly sellForMs?: number;
 }
 
 /** A group: items that share a limit per user. */
@@ -92,6 +98,11 @@ export interface ItemChanges {
    * at most 4,294,967,295.
    */
   readonly backorder?: number | undefined;
+  /**
+   * For how long from now units can be reserved, in milliseconds: 1 to 31,622,400,000 (366 days), whatever was set
+   * before; null: without an end. See `StockItem.sellForMs`.
+   */
+  readonly sellForMs?: number | null | undefined;
 }
 
 /** The changes for `Stock.configure`. */
@@ -129,6 +140,8 @@ export interface CheckedItem {
   readonly backorder: number;
   readonly shards: number;
   readonly group: string | undefined;
+  /** Undefined means without an end. */
+  readonly sellForMs: number | undefined;
 }
 
 /** The most units of an item. */
@@ -139,6 +152,7 @@ const {
   groups: groupsMax,
   groupMembers: membersMax,
   holdMs: holdMsMax,
+  sellForMs: sellForMsMax,
 } = stockLimits;
 
 /** The smallest and the largest size of each table. */
@@ -175,7 +189,8 @@ export function checkedRestoring(
 }
 
 export function checkedItem(where: string, item: unknown): CheckedItem {
-  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'backorder', 'group', 'shards']);
+  const known = ['sku', 'quantity', 'perUser', 'backorder', 'group', 'shards', 'sellForMs'];
+  const one = new Options(where, item, known);
   const sku = checkedSku(`${where}: sku`, one.get('sku'));
   const quantity = one.integer('quantity', 0, quantityMax);
   return {
@@ -185,6 +200,7 @@ export function checkedItem(where: string, item: unknown): CheckedItem {
     backorder: one.integer('backorder', 0, quantityMax - quantity, 0),
     shards: one.integer('shards', 1, shardsMax, 1),
     group: one.has('group') ? checkedGroupName(`${where}: group`, one.get('group')) : undefined,
+    sellForMs: one.has('sellForMs') ? one.number('sellForMs', 1, sellForMsMax) : undefined,
   };
 }
 
@@ -192,14 +208,19 @@ export interface CheckedChanges {
   /** Undefined means unchanged. */
   readonly perUser: number | undefined;
   readonly backorder: number | undefined;
+  /** Null means without an end. */
+  readonly sellForMs: number | null | undefined;
 }
 
 export function checkedChanges(where: string, changes: unknown): CheckedChanges {
-  const given = new Options(where, changes, ['perUser', 'backorder']);
+  const given = new Options(where, changes, ['perUser', 'backorder', 'sellForMs']);
   const limit = (): number => (given.get('perUser') === null ? 0 : given.integer('perUser', 1, quantityMax));
+  const time = (): number | null =>
+    given.get('sellForMs') === null ? null : given.number('sellForMs', 1, sellForMsMax);
   return {
     perUser: given.has('perUser') ? limit() : undefined,
     backorder: given.has('backorder') ? given.integer('backorder', 0, quantityMax) : undefined,
+    sellForMs: given.has('sellForMs') ? time() : undefined,
   };
 }
 

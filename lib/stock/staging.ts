@@ -17,6 +17,8 @@ export const textMax: Readonly<Record<'sku' | 'user' | 'id', number>> = {
 
 const skuMax = 0xffff_ffff;
 const keyMax = 0xffff_ffff_ffff_ffffn;
+/** Nanoseconds: more than any clock shows, and less than a word can hold. */
+const sellUntilMax = 2 ** 62;
 /** A decimal number with at most as many digits as 64 bits can have. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
@@ -51,6 +53,18 @@ export class StockStaging {
   }
   backorder(backorder: number): void {
     this.#put(at.backorder, backorder);
+  }
+  /** How long an item is sold from now on, for `addItem` and `changeItem`. Undefined means without an end. */
+  sellFor(ms: number | undefined): void {
+    this.#put(at.sellNs, ms === undefined ? 0 : Math.round(ms * 1e6));
+  }
+  /**
+   * The time of the ledger's boot clock until which an item is sold, for `sellUntil`. Infinity means without an end.
+   * For a time before the clock's zero, and for NaN, the item is not sold.
+   */
+  sellUntil(ms: number): void {
+    const ns = ms > 0 ? Math.min(Math.round(ms * 1e6), sellUntilMax) : 0;
+    this.#put(at.sellNs, ms === Number.POSITIVE_INFINITY ? 0 : 1 + ns);
   }
   user(user: LedgerKey | undefined): void {
     this.#key(at.user, user);

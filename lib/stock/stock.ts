@@ -66,6 +66,17 @@ export let nativeStock: (stock: Stock) => NativeStock;
 export let attachStock: (handle: NativeHandle) => Stock;
 /** Stages the summed lines of a cart for a native call of a gate. */
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
+/**
+ * Sets the time until which an item is sold, in milliseconds of `bootTimeMs` (of the manual clock, if the ledger has
+ * one). 0: it is not sold from now on; Infinity: without an end. Allocates nothing.
+ */
+export let sellUntil: (stock: Stock, sku: number | string, atBootMs: number) => void;
+
+/**
+ * Returns the milliseconds of a monotonic clock that goes on while the machine is suspended: the clock of `sellUntil`.
+ * Its zero is arbitrary, and the same for all threads and processes of a machine until it starts anew.
+ */
+export const bootTimeMs: () => number = native.bootTimeMs;
 
 /**
  * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or let
@@ -143,7 +154,8 @@ export class Stock implements Disposable {
 
   /**
    * Creates a ledger that gives the same answers as the one that `snapshot` was taken of: it has the same counts,
-   * reservations, users' units and ids. A held reservation has the time left that it had when the snapshot was taken.
+   * reservations, users' units and ids. A held reservation has the time left that it had when the snapshot was taken,
+   * and so has an item with `sellForMs`.
    * Operation counters and movements begin anew. The tables can have other sizes.
    *
    * @param snapshot The bytes that `snapshot()` returned.
@@ -166,6 +178,7 @@ export class Stock implements Disposable {
       stock.#staging.begin();
       stock.#staging.cart(lines);
     };
+    sellUntil = (stock, sku, atBootMs) => stock.#items.sellUntil(sku, atBootMs);
   }
 
   static #attach(this: void, handle: NativeHandle): Stock {
@@ -180,9 +193,9 @@ export class Stock implements Disposable {
   /**
    * Reserves `quantity` units for `user`, or changes nothing and returns the reason. With an `id`, a retry gets the
    * answer of the first call: the same reservation, with its present state and the time left of its hold, or
-   * 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after another refusal
-   * the same id may be tried again. An id that a gate admitted is refused as 'admitted-by-gate': the consumer of the
-   * gate's queue decides its order.
+   * 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after another
+   * refusal, such as 'sale-over', the same id may be tried again. An id that a gate admitted is refused as
+   * 'admitted-by-gate': the consumer of the gate's queue decides its order.
    *
    * Before a call refuses because of too few units, a full table or the user's limit, it expires holds that are over,
    * and tries again. One call looks at some hundred holds at most; if more are over, its refusal is not remembered for
@@ -462,8 +475,10 @@ export class Stock implements Disposable {
    * the number of backordered units: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the
    * cap becomes as low as it can be, so that nothing more is backordered. A change of the cap is no movement.
    *
+   * `sellForMs` counts from this call, also if the sale of the item was over. That is no movement either.
+   *
    * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
-   * @param changes `perUser` and `backorder`. An option that is left out stays as it is.
+   * @param changes `perUser`, `backorder` and `sellForMs`. An option that is left out stays as it is.
    * @param options `clamp`: make the cap as low as it can be, instead of refusing.
    * @returns `ok: true`, or `ok: false` with the reason 'units-taken'; with the counts afterwards in either case.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or the total and `backorder`

@@ -38,11 +38,17 @@ Napi::Value attach_clock(const Napi::CallbackInfo& info) {
   return clock_object(info.Env(), shared);
 }
 
+// bootTimeMs() -> the milliseconds of the machine's clock that goes on while the machine is suspended
+Napi::Value boot_time(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(system::boot_ns()) / 1e6);
+}
+
 }  // namespace
 
 void export_clock(Napi::Object exports) {
   export_function<guarded<create_clock>>(exports, "createClock");
   export_function<guarded<attach_clock>>(exports, "attachClock");
+  export_function<guarded<boot_time>>(exports, "bootTimeMs");
 }
 
 }  // namespace sluice

@@ -13,9 +13,9 @@ SharedGate::~SharedGate() {
 
 bool SharedGate::open_returns() {
   std::optional<GateReturns::LimiterPart> limiter_part;
-  std::optional<GateReturns::StockPart> stock_part;
+  std::optional<StockLedger> stock_part;
   if (limiter != nullptr) limiter_part.emplace(GateReturns::LimiterPart{limiter->parts(nullptr), *limiter});
-  if (stock != nullptr) stock_part.emplace(GateReturns::StockPart{stock->view(), stock->time.clock()});
+  if (stock != nullptr) stock_part.emplace(stock->view());
   return returns.open(limiter_part ? &*limiter_part : nullptr, stock_part ? &*stock_part : nullptr);
 }
 

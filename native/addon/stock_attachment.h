@@ -18,7 +18,7 @@ struct SharedStock final : SharedObject {
 
   SharedStock() : SharedObject(ObjectKind::kStock) {}
 
-  StockLedger view() const { return StockLedger(segment.body(), shape()); }
+  StockLedger view() const { return StockLedger(segment.body(), shape(), time.clock()); }
   const LedgerShape& shape() const { return shape_in<LedgerMemory>(segment.body()); }
 
   Segment segment;
@@ -44,9 +44,7 @@ class StockAttachment final : public ObjectAttachment<SharedStock, StockStaging>
 
  private:
   StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadSlot* slot)
-      : ObjectAttachment(environment, std::move(shared)),
-        session_(shared_->view(), slot, shared_->time.clock()),
-        calls_(session_) {}
+      : ObjectAttachment(environment, std::move(shared)), session_(shared_->view(), slot), calls_(session_) {}
   void end() override { session_.end(); }
 
   StockSession session_;

@@ -110,6 +110,7 @@ constexpr HotFunction<functions::kStock> kStockFunctions[] = {
     {"closeItem", kCall<&StockCalls::close_item>},
     {"reopenItem", kCall<&StockCalls::reopen_item>},
     {"changeItem", kCall<&StockCalls::change_item>},
+    {"sellUntil", kCall<&StockCalls::sell_until>},
     {"configure", kCall<&StockCalls::configure>},
     {"addGroup", kCall<&StockCalls::add_group>},
     {"changeGroup", kCall<&StockCalls::change_group>},
@@ -188,7 +189,7 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   if (!shape.sound()) return Napi::String::New(info.Env(), kBadRange);
   shared->segment = Segment::create<LedgerMemory>(shape, 0, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  StockLedger ledger(shared->segment.body(), shape);
+  StockLedger ledger(shared->segment.body(), shape, shared->time.clock());
   const SnapshotError unread =
       read_snapshot(ledger.memory(), shape, words, shared->time.clock().now(), sweeping(*shared));
   if (unread != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(unread));

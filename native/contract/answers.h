@@ -48,7 +48,7 @@ inline constexpr std::int32_t kUnknownSku = -1, kUnknownGroup = -2;
 inline constexpr std::int32_t kRefusals = 64;
 // Bits of the argument of changeItem(): which settings it changes; and kClamp: if the new backorder cap is below the
 // units that are backordered, the call sets the lowest possible cap in place of refusing.
-inline constexpr std::uint32_t kChangePerUser = 1, kChangeBackorder = 2, kClamp = 4;
+inline constexpr std::uint32_t kChangePerUser = 1, kChangeBackorder = 2, kClamp = 4, kChangeSellFor = 8;
 // The argument of findReservation(): whether the caller passes the reservation's own number, or the id of its order.
 inline constexpr std::uint32_t kByReservation = 0, kById = 1;
 

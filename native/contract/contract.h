@@ -135,7 +135,10 @@ inline void describe_stock(TypeScript& to) {
   to.numbers("itemChanges",
              "Bits of the argument of changeItem(). `clamp`: too low a backorder cap becomes the lowest "
              "possible one.",
-             {{"perUser", kChangePerUser}, {"backorder", kChangeBackorder}, {"clamp", kClamp}});
+             {{"perUser", kChangePerUser},
+              {"backorder", kChangeBackorder},
+              {"clamp", kClamp},
+              {"sellFor", kChangeSellFor}});
   to.numbers("finds", "The argument of findReservation(): by which number it finds a reservation.",
              {{"reservation", kByReservation}, {"id", kById}});
 }
@@ -190,6 +193,7 @@ inline void describe_staging(TypeScript& to) {
               {"perUser", StockStaging::kPerUser},
               {"shards", StockStaging::kShards},
               {"backorder", StockStaging::kBackorder},
+              {"sellNs", StockStaging::kSellNs},
               {"user", StockStaging::kUser},
               {"id", StockStaging::kId},
               {"lines", StockStaging::kLines},
@@ -290,7 +294,8 @@ inline void describe_limits(TypeScript& to) {
               {"skuText", kSkuTextMax},
               {"userText", LedgerUser::kTextMax},
               {"idText", kIdTextMax},
-              {"holdMs", kHoldMsMax}});
+              {"holdMs", kHoldMsMax},
+              {"sellForMs", kSellForMsMax}});
   to.numbers("gateLimits", "The largest settings of a gate.",
              {{"inHand", kInHandMax}, {"holdMs", kHoldMsMax}});
   to.numbers("clockLimits", "The latest start of a manual clock, and its end, in milliseconds.",

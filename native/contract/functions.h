@@ -10,7 +10,7 @@ namespace functions {
 inline constexpr std::string_view kAddon[] = {"createClock",   "attachClock",   "createQueue", "attachQueue",
                                               "createLimiter", "attachLimiter", "createStock", "restoreStock",
                                               "attachStock",   "createGate",    "gateParts",   "attachGate",
-                                              "pinThread",     "stagingBytes",  "openWindow"};
+                                              "pinThread",     "stagingBytes",  "openWindow",  "bootTimeMs"};
 inline constexpr std::string_view kClock[] = {"now", "advance"};
 inline constexpr std::string_view kQueue[] = {
     "ring",         "tell",        "push",      "pushTo",      "pushMany",   "waitPush",    "waitReserve",
@@ -25,12 +25,12 @@ inline constexpr std::string_view kLimiter[] = {
     "refund",   "reset",     "block",      "overload", "acquire", "tend",    "told",     "leave",
     "onServed", "keepAlive", "configure",  "stats",    "limits",  "dispose"};
 inline constexpr std::string_view kStock[] = {
-    "reserve",   "confirm",        "cancel",         "extend",       "confirmPart",     "cancelPart",
-    "giveBack",  "giveBackOf",     "change",         "expire",       "sweep",           "addItem",
-    "restock",   "withdraw",       "setTotal",       "closeItem",    "reopenItem",      "changeItem",
-    "configure", "addGroup",       "changeGroup",    "limitsUsers",  "counts",          "audit",
-    "stats",     "oldestMovement", "endOfMovements", "readMovement", "findReservation", "listReservations",
-    "snapshot",  "dispose"};
+    "reserve",          "confirm",    "cancel",         "extend",         "confirmPart",  "cancelPart",
+    "giveBack",         "giveBackOf", "change",         "expire",         "sweep",        "addItem",
+    "restock",          "withdraw",   "setTotal",       "closeItem",      "reopenItem",   "changeItem",
+    "configure",        "addGroup",   "changeGroup",    "limitsUsers",    "counts",       "audit",
+    "sellUntil",        "stats",      "oldestMovement", "endOfMovements", "readMovement", "findReservation",
+    "listReservations", "snapshot",   "dispose"};
 inline constexpr std::string_view kGate[] = {"admit",     "admitWith", "admitAside", "pushAside",
                                              "dropAside", "take",      "resolve",    "putBack",
                                              "renew",     "stats",     "dispose"};

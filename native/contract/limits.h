@@ -44,6 +44,7 @@ inline constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;
 // ---- stock and gate ----
 
 inline constexpr double kHoldMsMax = kDayMs;
+inline constexpr double kSellForMsMax = 366 * kDayMs;
 
 // ---- clock ----
 

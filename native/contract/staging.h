@@ -74,10 +74,11 @@ struct LimiterStaging {
 };
 
 // A key is two words: | type | number, or the offset of its text |. Type 0: absent; 1: a number; 1 + n: a text of n
-// octets of UTF-8. A line is a sku's key and a quantity. The texts themselves are at the end.
+// octets of UTF-8. A line is a sku's key and a quantity. The texts themselves are at the end. kSellNs: for how many
+// nanoseconds from now an item is sold, 0: without an end; for sellUntil(), the value of Item::sell_until.
 struct StockStaging {
   static constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
-                               kShards = 40, kBackorder = 48, kUser = 56, kId = 72, kLines = 88,
+                               kShards = 40, kBackorder = 48, kSellNs = 56, kUser = 64, kId = 80, kLines = 96,
                                kLineQuantity = 16, kLineBytes = 24;
   static constexpr std::size_t kFigures = kLines + StockRequest::kLinesMax * kLineBytes,
                                kTexts = kFigures + kFiguresBytes,

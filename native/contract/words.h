@@ -152,6 +152,8 @@ constexpr const char* word_of(ReserveResult value) {
       return "in-progress";
     case ReserveResult::kItemClosed:
       return "item-closed";
+    case ReserveResult::kSaleOver:
+      return "sale-over";
     case ReserveResult::kNeedsUser:
       return "needs-user";
     case ReserveResult::kNotPublished:

@@ -14,6 +14,9 @@
 #else
 #include <chrono>
 #include <thread>
+#if defined(__APPLE__)
+#include <ctime>
+#endif
 #endif
 
 namespace sluice::system {
@@ -27,6 +30,7 @@ static std::uint64_t read(clockid_t clock) noexcept {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 std::uint64_t wall_ns() noexcept { return read(CLOCK_REALTIME); }
+std::uint64_t boot_ns() noexcept { return read(CLOCK_BOOTTIME); }
 
 #if defined(__x86_64__)
 
@@ -71,6 +75,14 @@ static std::uint64_t read() noexcept {
 }
 std::uint64_t monotonic_ns() noexcept { return read<std::chrono::steady_clock>(); }
 std::uint64_t wall_ns() noexcept { return read<std::chrono::system_clock>(); }
+
+#if defined(__APPLE__)
+// The nanoseconds of mach_continuous_time().
+std::uint64_t boot_ns() noexcept { return clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW); }
+#else
+// On Windows this clock reads QueryPerformanceCounter(), which includes the time in which the machine slept.
+std::uint64_t boot_ns() noexcept { return read<std::chrono::steady_clock>(); }
+#endif
 
 void rest() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
 

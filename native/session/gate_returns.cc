@@ -23,7 +23,7 @@ GateReturns::~GateReturns() {
   }
 }
 
-bool GateReturns::open(const LimiterPart* limiter, const StockPart* stock) {
+bool GateReturns::open(const LimiterPart* limiter, const StockLedger* stock) {
   if (limiter != nullptr) {
     LimiterSession::Parts parts = limiter->parts;
     Limiter view = parts.segment.limiter();
@@ -33,11 +33,11 @@ bool GateReturns::open(const LimiterPart* limiter, const StockPart* stock) {
     limiter_.emplace(parts, limiter->host);
   }
   if (stock != nullptr) {
-    StockLedger ledger = stock->ledger;
+    StockLedger ledger = *stock;
     const Locked guard(lock_of(ledger));
     ThreadSlot* slot = ledger.thread_slots().acquire(ThreadSlots::kReturns);
     if (slot == nullptr) return false;
-    stock_.emplace(ledger, slot, stock->clock);
+    stock_.emplace(ledger, slot);
   }
   return true;
 }

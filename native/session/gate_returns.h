@@ -24,10 +24,6 @@ class GateReturns final : public TagReturns {
     LimiterSession::Parts parts;  // a session's parts, without a slot
     LimiterHost& host;
   };
-  struct StockPart {
-    StockLedger ledger;
-    Clock clock;
-  };
 
   GateReturns() = default;
   // The limiter and the stock must still exist.
@@ -37,7 +33,7 @@ class GateReturns final : public TagReturns {
 
   // Begins the returns of a gate with these parts; nullptr: the gate has no limiter, or no stock. Called once, before
   // the functions below. False: the limiter or the stock has no thread slot left.
-  bool open(const LimiterPart* limiter, const StockPart* stock);
+  bool open(const LimiterPart* limiter, const StockLedger* stock);
 
   // Gives back an admitted order whose record was dropped: ends its hold, and frees its place in flight. Calls may
   // overlap.

@@ -59,7 +59,8 @@ std::int32_t StockCalls::add_item() noexcept {
                       staged(StockStaging::kPerUser),
                       static_cast<std::uint32_t>(staged(StockStaging::kShards)),
                       group,
-                      staged(StockStaging::kBackorder)};
+                      staged(StockStaging::kBackorder),
+                      session_.ledger().sell_for(staged(StockStaging::kSellNs))};
   if (!StockSession::sound(spec)) return kBadArgument;
   return static_cast<std::int32_t>(session_.add_item(spec));
 }
@@ -112,7 +113,17 @@ std::int32_t StockCalls::change_item(std::uint32_t changes) noexcept {
     if ((changes & kChangePerUser) != 0 && set == LevelSet::kDone) {
       session_.ledger().limit_users(item, staged(StockStaging::kPerUser));
     }
+    if ((changes & kChangeSellFor) != 0 && set == LevelSet::kDone) {
+      session_.sell_until(item, session_.ledger().sell_for(staged(StockStaging::kSellNs)));
+    }
     return static_cast<std::int32_t>(set);
+  });
+}
+
+std::int32_t StockCalls::sell_until() noexcept {
+  return with_item([&](std::uint32_t item) {
+    session_.sell_until(item, staged(StockStaging::kSellNs));
+    return 1;
   });
 }
 

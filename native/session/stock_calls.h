@@ -110,7 +110,7 @@ class StockCalls {
   // addItem(): the ItemTable::Added, or kUnknownGroup. In staging are the sku in the first line, the name of its group
   // in place of the user, and the numbers of the ItemSpec
   std::int32_t add_item() noexcept;
-  // The calls from restock() to changeItem() act on the item whose sku is in staging, and answer kUnknownSku if there
+  // The calls from restock() to sellUntil() act on the item whose sku is in staging, and answer kUnknownSku if there
   // is none. restock(): 1, or 0 if total and backorder would be too large. withdraw(): how many units were withdrawn.
   // closeItem(), reopenItem(): 1
   std::int32_t restock() noexcept;
@@ -120,8 +120,10 @@ class StockCalls {
   // setTotal(clamp): the LevelSet
   std::int32_t set_total(std::uint32_t clamp) noexcept;
   // changeItem(changes), with the new values in staging: the LevelSet of the backorder; unless it is kDone, nothing is
-  // changed. `changes`: kChangePerUser, kChangeBackorder and kClamp, a bit each
+  // changed. `changes`: kChangePerUser, kChangeBackorder, kChangeSellFor and kClamp, a bit each
   std::int32_t change_item(std::uint32_t changes) noexcept;
+  // sellUntil(), with the value of Item::sell_until in staging: 1
+  std::int32_t sell_until() noexcept;
 
   // configure(): 0; makes the hold in staging the default of the ledger
   std::int32_t configure() noexcept;

@@ -20,8 +20,8 @@ class StockSession {
  public:
   using Lines = std::span<const StockRequest::Line>;
 
-  StockSession(const StockLedger& ledger, ThreadSlot* slot, const Clock& clock) noexcept
-      : ledger_(ledger), slot_(slot), clock_(clock) {}
+  StockSession(const StockLedger& ledger, ThreadSlot* slot) noexcept
+      : ledger_(ledger), slot_(slot), clock_(ledger.clock()) {}
   StockSession(const StockSession&) = delete;
   StockSession& operator=(const StockSession&) = delete;
 
@@ -122,6 +122,7 @@ class StockSession {
   LevelSet set_backorder(std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
     return ledger_.set_backorder(*slot_, item, backorder, clamp);
   }
+  void sell_until(std::uint32_t item, std::uint64_t until) noexcept { ledger_.sell_until(item, until); }
   void close_item(std::uint32_t item) noexcept { ledger_.close_item(*slot_, item, clock_.now()); }
   void reopen_item(std::uint32_t item) noexcept { ledger_.reopen_item(*slot_, item, clock_.now()); }
 

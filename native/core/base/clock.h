@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/base/atomics.h"
 #include "core/base/system.h"
 
 namespace sluice {
@@ -34,6 +35,11 @@ class Clock {
     if (manual_ != nullptr) [[unlikely]]
       return manual_->now();
     return system::monotonic_ns();
+  }
+  // Reads a clock that goes on while the machine is suspended. Its times are not comparable with those of now(), unless
+  // the clock is a manual one, which has one time.
+  SLUICE_APART std::uint64_t boot_now() const noexcept {
+    return manual_ != nullptr ? manual_->now() : system::boot_ns();
   }
 
  private:

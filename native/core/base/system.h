@@ -15,6 +15,9 @@ namespace sluice::system {
 // Nanoseconds since an arbitrary start, by a clock that never goes back.
 SLUICE_SYSTEM("monotonicNs") std::uint64_t monotonic_ns() noexcept;
 
+// Nanoseconds since an arbitrary start, by a clock that never goes back and goes on while the machine is suspended.
+SLUICE_SYSTEM("bootNs") std::uint64_t boot_ns() noexcept;
+
 // Nanoseconds since 1970, by the wall clock, which goes forward or back when it is set.
 SLUICE_SYSTEM("wallNs") std::uint64_t wall_ns() noexcept;
 

@@ -34,6 +34,7 @@ class CartReserver {
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (item.sale_over(memory.clock)) return ReserveResult::kSaleOver;
     if (memory.items.look(item, line.quantity, held) == Look::kSoldOut) return ReserveResult::kSoldOut;
     if (item.counts_users.load(std::memory_order_relaxed) == 0) return ReserveResult::kReserved;
     const auto limits = [&] { return UserLimits::peek(memory, item, number, request, line.quantity); };
@@ -52,6 +53,7 @@ class CartReserver {
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory_.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (item.sale_over(memory_.clock)) return ReserveResult::kSaleOver;
     if (memory_.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
     std::uint32_t entry = kNoUser;
     if (item.counts_users.load(std::memory_order_relaxed) != 0) {

@@ -1,6 +1,6 @@
 // An item on sale. Its units are in shards: see item_units.h.
 //
-//   | sku | name | shards | per user | closed | total | backorder |   one cache line, seldom written
+//   | sku | name | shards | per user | closed | total | backorder | sell until |   one cache line, seldom written
 //
 // An item with a backorder cap can be reserved beyond its total, by that many units.
 //
@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "core/base/atomics.h"
+#include "core/base/clock.h"
 #include "core/base/spin_lock.h"
 #include "core/stock/ledger_key.h"
 
@@ -43,10 +44,21 @@ struct alignas(kCacheLine) Item {
   // If the item counts users: its sold units that no user's count includes.
   typename A::template atomic<std::uint64_t> sold_uncounted;
   typename A::template atomic<std::uint64_t> backorder;  // 0: nothing beyond the total
+  // 1 + the time from which on nothing more is reserved, by Clock::boot_now(); 0: no such time. One store sets it, so a
+  // thread that dies beside it leaves the old time or the new one.
+  typename A::template atomic<std::uint64_t> sell_until;
   // Held by a thread that changes the total or the cap, gathers units from several shards, or puts sold units back.
   SpinLock<A> lock;
 
   std::string_view name_text() const noexcept { return {name, name_length}; }
+
+  // Whether the time until which the item is sold is over. Reads the clock only if there is such a time. Relaxed: the
+  // word publishes no other memory. (Of a new item, ACQ index in ItemTable::find() publishes it.) A request that read
+  // the word before it was set may still reserve.
+  bool sale_over(const Clock& clock) const noexcept {
+    const std::uint64_t until = sell_until.load(std::memory_order_relaxed);
+    return until != 0 && clock.boot_now() >= until - 1;
+  }
 };
 static_assert(sizeof(Item<>) == kCacheLine);
 
@@ -59,6 +71,7 @@ struct ItemSpec {
   std::uint32_t shards;     // 1 to kShardsMax
   std::uint32_t group = 0;  // 1 + the group's number; 0: none
   std::uint64_t backorder = 0;
+  std::uint64_t sell_until = 0;  // as Item::sell_until
 };
 
 }  // namespace sluice

@@ -116,6 +116,7 @@ class ItemTable : public ItemUnits<A> {
     item.group = spec.group;
     item.total.store(spec.quantity, std::memory_order_relaxed);
     item.backorder.store(spec.backorder, std::memory_order_relaxed);
+    item.sell_until.store(spec.sell_until, std::memory_order_relaxed);
     this->begin_sale(item, spec.quantity + spec.backorder);
     control_->shards += spec.shards;
     // REL items: pairs with ACQ in size().

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <new>
 
+#include "core/base/clock.h"
 #include "core/base/layout.h"
 #include "core/base/quiesce.h"
 #include "core/base/segment.h"
@@ -89,8 +90,9 @@ class LedgerMemory {
   }
   static std::uint64_t bytes(const LedgerShape& shape) { return layout(shape).bytes(); }
 
-  LedgerMemory(void* memory, const LedgerShape& shape)
-      : LedgerMemory(static_cast<std::byte*>(memory), shape, LedgerPlaces(shape)) {}
+  // `clock`: that of all deadlines in the ledger.
+  LedgerMemory(void* memory, const LedgerShape& shape, const Clock& clock = {})
+      : LedgerMemory(static_cast<std::byte*>(memory), shape, LedgerPlaces(shape), clock) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
     new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}, {}};
@@ -118,9 +120,10 @@ class LedgerMemory {
   MovementLog<> movements;
   BoughtUnits bought;  // one word for each entry of `users`
   GroupTable groups;
+  Clock clock;
 
  private:
-  LedgerMemory(std::byte* memory, const LedgerShape& shape, const LedgerPlaces& at)
+  LedgerMemory(std::byte* memory, const LedgerShape& shape, const LedgerPlaces& at, const Clock& clock)
       : control(reinterpret_cast<LedgerControl*>(memory + at.control)),
         thread_slots(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
         items(memory + at.items, shape.items, control->secret),
@@ -129,7 +132,8 @@ class LedgerMemory {
         reservations(memory + at.reservations, shape.reservations),
         movements(memory + at.movements, shape.movements),
         bought(memory + at.bought),
-        groups(memory + at.groups) {}
+        groups(memory + at.groups),
+        clock(clock) {}
 };
 
 // While it lives, this thread is inside an operation, and audits and snapshots wait for its end. An operation within

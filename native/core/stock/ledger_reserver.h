@@ -141,7 +141,8 @@ class LedgerReserver {
   }
 
  protected:
-  LedgerReserver(void* memory, const LedgerShape& shape) : memory_(memory, shape) {}
+  LedgerReserver(void* memory, const LedgerShape& shape, const Clock& clock)
+      : memory_(memory, shape, clock) {}
 
   LedgerMemory memory_;
 

@@ -1,6 +1,6 @@
 // Writes a stock ledger as a sequence of octets, and reads it back: groups and items, what users hold and have bought,
 // reservations, and ids with their answers. A snapshot is written while no operation is inside. It contains the time
-// that remains until each deadline.
+// that remains until each deadline of a hold, and of an item's sale.
 //
 //   | magic | version | checksum of the rest | rest |      words of 64 bits, little-endian
 //
@@ -39,7 +39,7 @@ enum class SnapshotError : std::uint8_t {
 class LedgerSnapshot {
  public:
   static constexpr std::uint64_t kMagic = 0x746f'6873'7061'6e73;  // "snapshot", little-endian
-  static constexpr std::uint64_t kVersion = 2;
+  static constexpr std::uint64_t kVersion = 3;
   static constexpr std::size_t kHeaderWords = 3;
 
   // Writes into `words`, which is empty. Throws what its push_back() throws.
@@ -94,6 +94,7 @@ class LedgerSnapshot {
 
  private:
   static constexpr std::size_t kShapeWords = 5;
+  static constexpr std::uint64_t kTimeToSellMax = 1ULL << 62;  // so that a sum with the time of a clock fits
 
   static std::uint64_t checksum(std::span<const std::uint64_t> words) {
     std::uint64_t sum = mix(words.size());
@@ -106,6 +107,7 @@ class LedgerSnapshot {
     LedgerMemory& memory;
     std::uint64_t now;
     Words& words;
+    std::uint64_t boot_now = memory.clock.boot_now();
 
     void put(std::uint64_t word) { words.push_back(word); }
     void put(const Key& key) {
@@ -172,10 +174,17 @@ class LedgerSnapshot {
         put(item.closed.load(std::memory_order_relaxed));
         put(item.total.load(std::memory_order_relaxed));
         put(item.backorder.load(std::memory_order_relaxed));
+        put(time_to_sell(item));
         for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
           put(memory.items.shard(item.first_shard + shard).word.load(std::memory_order_relaxed));
         }
       }
+    }
+
+    // Returns 1 + the time that is left until the sale is over; 0: it does not end.
+    std::uint64_t time_to_sell(const Item<>& item) const {
+      const std::uint64_t until = item.sell_until.load(std::memory_order_relaxed);
+      return until == 0 ? 0 : until - std::min(boot_now, until - 1);
     }
 
     template <class OneMore>
@@ -213,6 +222,7 @@ class LedgerSnapshot {
     bool sound = true;
     SnapshotError error = SnapshotError::kDamaged;  // valid if `sound` is false
     LedgerShape written{};                          // the shape of the snapshot's ledger
+    std::uint64_t boot_now = memory.clock.boot_now();
 
     // Returns the next word. Past the end, returns 0 and makes `sound` false.
     std::uint64_t take() {
@@ -289,6 +299,8 @@ class LedgerSnapshot {
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
       const std::uint64_t backorder = below(kQuantityMax - total + 1);
+      const std::uint64_t time_to_sell = take();
+      sound = sound && time_to_sell <= kTimeToSellMax;
       sound = sound && spec.shards != 0 && ((spec.per_user == 0 && spec.group == 0) || counts_users != 0);
       if (!sound) return;
       const ItemTable<>::Added added = memory.items.add(spec, [&](std::uint32_t number) {
@@ -306,6 +318,7 @@ class LedgerSnapshot {
       item.closed.store(closed ? 1 : 0, std::memory_order_relaxed);
       item.total.store(total, std::memory_order_relaxed);
       item.backorder.store(backorder, std::memory_order_relaxed);
+      item.sell_until.store(time_to_sell == 0 ? 0 : boot_now + time_to_sell, std::memory_order_relaxed);
       for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
         memory.items.shard(item.first_shard + shard).word.store(take(), std::memory_order_relaxed);
       }

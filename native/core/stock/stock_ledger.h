@@ -24,13 +24,16 @@ class StockLedger : public LedgerReserver {
  public:
   static std::uint64_t bytes(const LedgerShape& shape) { return LedgerMemory::bytes(shape); }
 
-  StockLedger(void* memory, const LedgerShape& shape) : LedgerReserver(memory, shape) {}
+  // `clock`: that of the times which the callers pass, and of the times until which items are sold.
+  StockLedger(void* memory, const LedgerShape& shape, const Clock& clock = {})
+      : LedgerReserver(memory, shape, clock) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
     memory_.format(shape, hold_ns, secret, sweeping);
   }
 
   LedgerMemory& memory() noexcept { return memory_; }
+  const Clock& clock() const noexcept { return memory_.clock; }
   ItemTable<>& items() noexcept { return memory_.items; }
   GroupTable& groups() noexcept { return memory_.groups; }
   ThreadSlots& thread_slots() noexcept { return *memory_.thread_slots; }
@@ -155,6 +158,14 @@ class StockLedger : public LedgerReserver {
     if (memory_.items[item].closed.exchange(0, std::memory_order_relaxed) != 0) {
       memory_.record_movement(MovementKind::kReopened, item, 0, now);
     }
+  }
+  // Returns the value of Item::sell_until for a time that is `ns` from now; 0: no such time.
+  std::uint64_t sell_for(std::uint64_t ns) const noexcept {
+    return ns == 0 ? 0 : memory_.clock.boot_now() + ns + 1;
+  }
+  // Sets Item::sell_until. Relaxed: see Item::sale_over().
+  void sell_until(std::uint32_t item, std::uint64_t until) noexcept {
+    memory_.items[item].sell_until.store(until, std::memory_order_relaxed);
   }
   // Sets how many units of an item one user can hold or have bought; 0: no limit. With the first limit, if the item
   // has no group, units held or sold by now count for no user. Called by a thread that is not inside an operation.

@@ -26,6 +26,7 @@ enum class ReserveResult : std::uint8_t {
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
   kByGate = 14,        // the request comes without a gate, but a gate admitted this id
   kNotByGate = 15,     // the request comes from a gate, but this id was reserved without one: no queue has it
+  kSaleOver = 16,      // the time until which the item is sold is over
 };
 
 enum class ResolveResult : std::uint8_t {

@@ -31,7 +31,10 @@ constexpr LedgerShape kShape{8, 64, 64, 64, 0};
 // A ledger with one session, and the staging buffer of its caller.
 struct Staged {
   Staged()
-      : ledger(kShape), manual(1'000'000), session(ledger.ledger, slot(), Clock(&manual)), calls(session) {
+      : ledger(kShape),
+        manual(1'000'000),
+        session(StockLedger(ledger.memory, kShape, Clock(&manual)), slot()),
+        calls(session) {
     calls.stage(Words(memory));
   }
   ThreadSlot* slot() { return ledger.ledger.thread_slots().acquire(); }
@@ -55,6 +58,48 @@ struct Staged {
   std::array<std::byte, StockStaging::kBytes> memory{};
   StockCalls calls;
 };
+
+TEST_CASE("an item is sold for a time from its addition or change on, or until a time") {
+  Staged staged;
+  const auto reserves = [&] {
+    staged.line(0, 7, 1);
+    return static_cast<ReserveResult>(staged.calls.reserve(1)) == ReserveResult::kReserved;
+  };
+  staged.line(0, 7, 0);
+  staged.put(StockStaging::kQuantity, 10);
+  staged.put(StockStaging::kShards, 1);
+  staged.put(StockStaging::kSellNs, 10);
+  REQUIRE(staged.calls.add_item() == static_cast<std::int32_t>(ItemTable<>::Added::kAdded));
+  staged.manual.advance(9);
+  CHECK(reserves());
+  staged.manual.advance(1);
+  CHECK_FALSE(reserves());
+  staged.put(StockStaging::kSellNs, 5);
+  CHECK(staged.calls.change_item(kChangePerUser) == static_cast<std::int32_t>(LevelSet::kDone));
+  CHECK_FALSE(reserves());
+  CHECK(staged.calls.change_item(kChangeSellFor) == static_cast<std::int32_t>(LevelSet::kDone));
+  staged.manual.advance(4);
+  CHECK(reserves());
+  staged.manual.advance(1);
+  CHECK_FALSE(reserves());
+  // A change that is refused as a whole does not change the time.
+  staged.put(StockStaging::kSellNs, 0);
+  staged.put(StockStaging::kBackorder, kQuantityMax);
+  CHECK(staged.calls.change_item(kChangeSellFor | kChangeBackorder) ==
+        static_cast<std::int32_t>(LevelSet::kTooMany));
+  CHECK_FALSE(reserves());
+  staged.put(StockStaging::kSellNs, 1 + staged.manual.now() + 3);
+  CHECK(staged.calls.sell_until() == 1);
+  staged.manual.advance(2);
+  CHECK(reserves());
+  staged.manual.advance(1);
+  CHECK_FALSE(reserves());
+  staged.put(StockStaging::kSellNs, 0);
+  CHECK(staged.calls.sell_until() == 1);
+  CHECK(reserves());
+  staged.line(0, 99, 0);
+  CHECK(staged.calls.sell_until() == kUnknownSku);
+}
 
 TEST_CASE("a cart is reserved, resolved in parts and given back by spans of lines") {
   Staged staged;

@@ -35,6 +35,88 @@ TEST_CASE("a closed item is sold again once it is reopened, and each change is r
                              MovementKind::kReserved});
 }
 
+TEST_CASE(
+    "nothing is reserved from the time on until which an item is sold, and what is held can be confirmed") {
+  for (const std::uint32_t shards : {1U, 3U}) {
+    TestLedger one({8, 16, 8, 8, 8});
+    one.add(1, 6, 0, shards);
+    one.add(2, 6);
+    one.sell_for(1, 100);
+    one.boot.advance(99);
+    const std::uint64_t sold = one.reserve(1, 2).reservation;
+    const std::uint64_t cancelled = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
+    REQUIRE(sold != 0);
+    REQUIRE(cancelled != 0);
+    one.boot.advance(1);
+    CHECK(one.reserve(1, 1).result == ReserveResult::kSaleOver);
+    CHECK(one.peek(1, 1).result == ReserveResult::kSaleOver);
+    // Of two reasons, the end of the sale is told: 'sold-out' would be final for an id.
+    CHECK(one.ask(1, 7).result == ReserveResult::kSaleOver);
+    const StockAnswer cart = one.reserve({{sku(2), 1}, {sku(1), 1}});
+    CHECK(cart.result == ReserveResult::kSaleOver);
+    CHECK(cart.line == 1);
+    CHECK(one.holds(2, 5, 1, 0));
+    const ResolveAnswer more = one.change(cancelled, {{sku(2), 2}, {sku(1), 2}});
+    CHECK(more.result == ResolveResult::kRefused);
+    CHECK(more.refusal == ReserveResult::kSaleOver);
+    CHECK(more.line == 1);
+    CHECK(one.change(cancelled, {{sku(2), 2}}).result == ResolveResult::kDone);
+    CHECK(one.change(sold, 1).result == ResolveResult::kDone);
+    CHECK(one.confirm(sold) == ResolveResult::kDone);
+    CHECK(one.cancel(cancelled) == ResolveResult::kDone);
+    CHECK(one.holds(1, 5, 0, 1));
+    CHECK(one.holds(2, 6, 0, 0));
+    one.sell_for(1, 1);
+    CHECK(one.reserve(1, 1).result == ReserveResult::kReserved);
+    one.boot.advance(1);
+    CHECK(one.reserve(1, 1).result == ReserveResult::kSaleOver);
+    one.sell_for(1, 0);
+    CHECK(one.reserve(1, 1).result == ReserveResult::kReserved);
+    CHECK(one.audited());
+  }
+}
+
+TEST_CASE("an item whose time is 0 is not sold, even at the zero of its clock") {
+  TestLedger one({8, 8, 8, 8, 8});
+  const ManualClock zero;
+  StockLedger ledger(one.memory, one.shape, Clock(&zero));
+  one.add(1, 1);
+  ledger.sell_until(one.item(1), 1);
+  const StockRequest::Line line{sku(1), 1};
+  CHECK(ledger.peek({&line, 1}).result == ReserveResult::kSaleOver);
+}
+
+TEST_CASE("an id that came when the sale was over may reserve once it goes on, and keeps an earlier answer") {
+  TestLedger one({8, 8, 8, 8, 8});
+  one.add(1, 3);
+  const std::uint64_t before = one.ask(1, 1, 0, 5).reservation;
+  one.sell_for(1, 1);
+  one.boot.advance(1);
+  CHECK(one.ask(1, 1, 0, 6).result == ReserveResult::kSaleOver);
+  CHECK(one.reserve(1, 1, 0, 6).result == ReserveResult::kSaleOver);
+  const StockAnswer again = one.ask(1, 1, 0, 5);
+  CHECK(again.result == ReserveResult::kDuplicate);
+  CHECK(again.reservation == before);
+  one.sell_for(1, 0);
+  CHECK(one.ask(1, 1, 0, 6).result == ReserveResult::kReserved);
+}
+
+TEST_CASE("a snapshot has the time for which an item is still sold") {
+  TestLedger one({8, 8, 8, 8, 8});
+  for (std::uint64_t number = 1; number <= 3; ++number) one.add(number, 3);
+  one.sell_for(1, 50);
+  one.sell_for(2, 100);
+  one.boot.advance(60);
+  TestLedger copy(one.shape);
+  REQUIRE(copy.restores(one));
+  CHECK(copy.reserve(1, 1).result == ReserveResult::kSaleOver);
+  copy.boot.advance(39);
+  CHECK(copy.reserve(2, 1).result == ReserveResult::kReserved);
+  copy.boot.advance(1);
+  CHECK(copy.reserve(2, 1).result == ReserveResult::kSaleOver);
+  CHECK(copy.reserve(3, 1).result == ReserveResult::kReserved);
+}
+
 TEST_CASE("a late limit counts units reserved from then on, and none from before") {
   TestLedger one({8, 16, 8, 8, 8});
   one.add(1, 100);

@@ -81,7 +81,7 @@ struct SharedGate {
   void open_returns() {
     const GateReturns::LimiterPart limiter_part{
         {limiter.segment(), nullptr, clock(), ++limiter.sessions, {}, {}}, limiter.host};
-    const GateReturns::StockPart stock_part{stock(), clock()};
+    const StockLedger stock_part = stock();
     REQUIRE(returns->open(&limiter_part, &stock_part));
     REQUIRE(queue().tags().begin());
     host.returns = &*returns;
@@ -94,7 +94,7 @@ struct SharedGate {
   }
 
   Queue queue() const { return Queue(queue_memory, shape); }
-  StockLedger stock() const { return StockLedger(stock_memory, kLedger); }
+  StockLedger stock() const { return StockLedger(stock_memory, kLedger, clock()); }
   GateMemory gate() const { return GateMemory(gate_memory.get()); }
   Clock clock() const { return Clock(&limiter.manual); }
   void pass(std::uint64_t ns) { limiter.manual.advance(ns); }
@@ -127,7 +127,7 @@ struct GateThread {
         queue(shared.queue(), shared.host, *shared.queue().thread_slots().acquire(), shared.clock(),
               ++shared.limiter.sessions),
         limiter(shared.limiter.attach()),
-        stock(shared.stock(), shared.stock().thread_slots().acquire(), shared.clock()),
+        stock(shared.stock(), shared.stock().thread_slots().acquire()),
         session(shared.gate(), shared.gate().thread_slots().acquire(), {queue, limiter.get(), &stock}) {
     const auto bytes = [](auto& list) { return std::as_writable_bytes(std::span(list)); };
     REQUIRE(queue.use({bytes(in), queue.record_bytes(), bytes(out), bytes(dropped), Words(bytes(words))}));

@@ -21,7 +21,7 @@ inline Key sku(std::uint64_t number) { return number_key(number); }
 
 struct TestLedger {
   explicit TestLedger(const LedgerShape& shape, Sweeping sweeping = Sweeping::kAsked)
-      : shape(shape), memory(StockLedger::bytes(shape)), ledger(memory, shape) {
+      : shape(shape), memory(StockLedger::bytes(shape)), ledger(memory, shape, Clock(&boot)) {
     ledger.format(shape, kHold, kSecret, sweeping);
     thread = ledger.thread_slots().acquire();
   }
@@ -114,6 +114,9 @@ struct TestLedger {
   ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*thread, id, now); }
   std::uint32_t expire() { return ledger.expire_due(*thread, now); }
 
+  void sell_for(std::uint64_t number, std::uint64_t ns) {
+    ledger.sell_until(item(number), ledger.sell_for(ns));
+  }
   std::uint32_t item(std::uint64_t number) { return ledger.items().find(sku(number)); }
   StockCounts counts(std::uint64_t number) { return ledger.items().counts(ledger.items()[item(number)]); }
   bool holds(std::uint64_t number, std::uint64_t available, std::uint64_t reserved, std::uint64_t sold) {
@@ -126,6 +129,7 @@ struct TestLedger {
 
   LedgerShape shape;
   ZeroedMemory memory;
+  ManualClock boot{kHold};  // only for the times until which items are sold
   StockLedger ledger;
   ThreadSlot* thread = nullptr;
   std::uint64_t now = 1'000'000;

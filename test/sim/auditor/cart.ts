@@ -12,6 +12,7 @@ export interface NewItem {
   readonly backorder?: number;
   readonly group?: string;
   readonly shards?: number;
+  readonly sellForMs?: number;
 }
 export interface Group {
   readonly name: string;

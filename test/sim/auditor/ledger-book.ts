@@ -35,11 +35,15 @@ export interface Item {
   readonly group: string | undefined;
   readonly shards: number;
   closed: boolean;
+  /** The time from which on nothing more is reserved; infinite without one. */
+  sellUntil: number;
 }
 /** Undefined means unchanged. */
 export interface Changes {
   readonly perUser?: number | undefined;
   readonly backorder?: number | undefined;
+  /** Infinity means without an end. */
+  readonly sellForMs?: number | undefined;
 }
 export interface LedgerShape {
   readonly maxItems: number;
@@ -110,15 +114,17 @@ export class LedgerBook {
     if (known) this.groups.set(name, perUser);
     return known;
   }
-  addItem({ sku, quantity, perUser = 0, backorder = 0, group, shards = 1 }: NewItem, now: number): string {
+  addItem(item: NewItem, now: number): string {
+    const { sku, quantity, perUser = 0, backorder = 0, group, shards = 1, sellForMs } = item;
     if (group !== undefined && !this.groups.has(group)) return 'ERR_SLUICE_OPTION';
     if (this.items.has(sku)) return 'sku-exists';
     const lines = [...this.items.values()].reduce((sum, item) => sum + item.shards, 0);
     if (lines + shards > this.shape.maxItems) return 'items-full';
     const units = { total: quantity, available: quantity, reserved: 0 };
-    const item = { sku, ...units, perUser, backorder, group, shards, closed: false };
-    this.items.set(sku, item);
-    if (counts(item)) this.purchases.count(sku, 0);
+    const sellUntil = timeAfter(now, sellForMs);
+    const added = { sku, ...units, perUser, backorder, group, shards, closed: false, sellUntil };
+    this.items.set(sku, added);
+    if (counts(added)) this.purchases.count(sku, 0);
     this.move('added', { sku, quantity }, now);
     return 'added';
   }
@@ -140,7 +146,8 @@ export class LedgerBook {
    * Values that are left out do not change; 0 as `perUser` means no limit. If more units are backordered than
    * `backorder`, returns 'units-taken', or, with `clamp`, sets the cap to that number of units.
    */
-  changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
+  changeItem(sku: Sku, changes: Changes, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
+    const { perUser, backorder, sellForMs } = changes;
     const item = this.items.get(sku);
     if (item === undefined) return undefined;
     if (backorder !== undefined) {
@@ -150,6 +157,7 @@ export class LedgerBook {
       item.backorder = Math.max(backorder, least);
     }
     item.perUser = perUser ?? item.perUser;
+    if (sellForMs !== undefined) item.sellUntil = timeAfter(now, sellForMs);
     if (item.perUser > 0) this.purchases.count(sku, this.sold(sku));
     return 'ok';
   }
@@ -200,6 +208,22 @@ export class LedgerBook {
   }
 
   // ---- asking -----------------------------------------------------------------------------------------------
+
+  /** Returns the phase of a reservation; undefined if there is none, or if its first place has been given away. */
+  phase(name: number): Phase | undefined {
+    const reservation = this.reservations.get(name);
+    if (reservation === undefined) return undefined;
+    return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
+  }
+
+  /** Returns the deadline of a reservation; undefined if it is not held. */
+  heldUntil(name: number): number | undefined {
+    return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
+  }
+  /** Returns what is left of a reservation's hold: 0 if it is not held. */
+  leftNs(name: number, now: number): number {
+    return Math.max(0, (this.heldUntil(name) ?? 0) - now);
+  }
 
   /** Returns what is known of a reservation; undefined unless all of its places are still its own. */
   found(name: number, now: number): Found | undefined {
@@ -253,7 +277,8 @@ export class LedgerBook {
   }
   deadlines(): number[] {
     const held = [...this.reservations.values()].filter(({ phase }) => phase === 'held');
-    return held.map(({ deadline }) => deadline);
+    const sales = [...this.items.values()].map(({ sellUntil }) => sellUntil);
+    return [...held.map(({ deadline }) => deadline), ...sales.filter(Number.isFinite)];
   }
 
   protected sold(sku: Sku): number {
@@ -292,6 +317,10 @@ export class LedgerBook {
     const about = reservation === undefined ? {} : { reservation };
     this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about, ...told });
   }
+}
+
+function timeAfter(now: number, ms = Number.POSITIVE_INFINITY): number {
+  return ms === Number.POSITIVE_INFINITY ? ms : now + Math.round(ms * 1e6);
 }
 
 /** Returns a user or an id in the form of sluice's answers. */

@@ -38,7 +38,7 @@ export class Ledger extends LedgerBook {
    * 'user-limit', and that item is in a group.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
-    const objection = this.objection(cart, user);
+    const objection = this.objection(cart, user, now);
     if (objection === undefined || !('reason' in objection)) return objection;
     const { reason, sku } = objection;
     if (reason !== 'sold-out' && reason !== 'user-limit') return objection;
@@ -46,22 +46,18 @@ export class Ledger extends LedgerBook {
     const ofGroup = reason === 'user-limit' && group !== undefined;
     if (reserved === 0 && !ofGroup) return objection;
     this.expire(now);
-    return this.objection(cart, user);
-  }
-
-  /** Returns the deadline of a reservation; undefined if it is not held. */
-  heldUntil(name: number): number | undefined {
-    return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
+    return this.objection(cart, user, now);
   }
 
   /** Returns why the stock refuses a cart now, without a look at ids. */
-  objection(cart: readonly Line[], user: string | undefined): Answer | undefined {
+  objection(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const lines = summed(cart);
     const about = (sku: Sku, reason: string): Answer => ({ ok: false, reason, sku });
     for (const { sku, quantity } of lines) {
       const item = this.items.get(sku);
       if (item === undefined) return about(sku, 'unknown-sku');
       if (item.closed) return about(sku, 'item-closed');
+      if (now >= item.sellUntil) return about(sku, 'sale-over');
       if (item.available + item.backorder < quantity) return about(sku, 'sold-out');
       if (!counts(item)) continue;
       if (user === undefined) return { error: 'ERR_SLUICE_OPTION' };
@@ -108,7 +104,7 @@ export class Ledger extends LedgerBook {
       if (this.phase(answer) === 'held' && this.#isDue(answer, now)) this.#expire(answer, now);
       return this.phase(answer) === 'held';
     };
-    const objection = this.objection(lines, user);
+    const objection = this.objection(lines, user, now);
     if (objection === undefined && id !== undefined && !this.ids.hasRoom(held))
       return { ok: false, reason: 'ids-full' };
     const answer = objection ?? this.#takePastDue(name, now, lines, who, holdNs);
@@ -176,13 +172,6 @@ export class Ledger extends LedgerBook {
 
   // ---- resolving ---------------------------------------------------------------------------------------------
 
-  /** Returns the phase of a reservation; undefined if there is none, or if its first place has been given away. */
-  phase(name: number): Phase | undefined {
-    const reservation = this.reservations.get(name);
-    if (reservation === undefined) return undefined;
-    return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
-  }
-
   /**
    * Returns the state of a reservation at `now`. A held reservation whose time is over counts as expired, even if no
    * call has found it yet.
@@ -234,13 +223,16 @@ export class Ledger extends LedgerBook {
       const ups = [...wanted].map(([sku, units]) => ({ sku, quantity: units - (has.get(sku) as number) }));
       const more = ups.filter(({ quantity }) => quantity > 0);
       const mayBeDue = this.due.mayBeDue(now);
-      let places = this.#takeMore(more, held.user);
-      // A hold that is over may be the reason, unless the item is closed, or the item counts users and the reservation
-      // has no user.
-      const final = places === 'item-closed' || (places === 'user-limit' && held.user === undefined);
+      let places = this.#takeMore(more, held.user, now);
+      // A hold that is over may be the reason, unless the item is closed or its sale is over, or the item counts users
+      // and the reservation has no user.
+      const final =
+        places === 'item-closed' ||
+        places === 'sale-over' ||
+        (places === 'user-limit' && held.user === undefined);
       if (typeof places === 'string' && !final && mayBeDue) {
         this.expire(now);
-        places = this.#takeMore(more, held.user);
+        places = this.#takeMore(more, held.user, now);
       }
       if (typeof places === 'string') return places;
       for (const line of held.lines) {
@@ -256,10 +248,10 @@ export class Ledger extends LedgerBook {
     });
   }
   /** Returns places for further units, or the reason why there are not enough units or places. */
-  #takeMore(lines: readonly Line[], user: string | undefined): number[] | string {
+  #takeMore(lines: readonly Line[], user: string | undefined, now: number): number[] | string {
     const places: number[] = [];
     const users = new Map(this.users);
-    const refused = this.#countMore(lines, user, places);
+    const refused = this.#countMore(lines, user, places, now);
     if (refused === undefined) return places;
     this.users = users;
     for (const place of places) this.#free(place);
@@ -269,10 +261,15 @@ export class Ledger extends LedgerBook {
    * Checks each line in turn, counts it for its user and takes a place, as a reservation does. Returns the refusal, if
    * any.
    */
-  #countMore(lines: readonly Line[], user: string | undefined, places: number[]): string | undefined {
+  #countMore(
+    lines: readonly Line[],
+    user: string | undefined,
+    places: number[],
+    now: number,
+  ): string | undefined {
     for (const { sku, quantity } of lines) {
       const item = this.item(sku);
-      const refusal = this.objection([{ sku, quantity }], user);
+      const refusal = this.objection([{ sku, quantity }], user, now);
       if (refusal !== undefined) return 'reason' in refusal ? refusal.reason : 'user-limit';
       if (counts(item)) {
         const who = user as string;
@@ -450,6 +447,7 @@ export class Ledger extends LedgerBook {
     copy.users = new Map(this.users);
     copy.reservations = structuredClone(this.reservations);
     copy.ids = this.ids.restored(shape.maxIds);
+    for (const item of copy.items.values()) item.sellUntil = now + Math.max(0, item.sellUntil - then);
     for (const reservation of copy.reservations.values()) {
       if (reservation.phase !== 'held') continue;
       reservation.deadline = now + Math.max(0, reservation.deadline - then);

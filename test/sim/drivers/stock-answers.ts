@@ -1,6 +1,7 @@
-import type { CartOptions, Stock } from 'sluice';
+import type { CartOptions, ItemChanges, Stock } from 'sluice';
 import { type Answer, keyText, type Line, type Movement, summed } from '../auditor/cart.js';
 import type { Found, Ledger, LedgerShape } from '../auditor/ledger.js';
+import type { Changes } from '../auditor/ledger-book.js';
 import type { Part } from '../auditor/parts.js';
 import { outcome } from '../divergence.js';
 import { type Growth, type KeyName, keyOf, type List, textOf } from './stock-operations.js';
@@ -31,6 +32,15 @@ export function optionsOf({
     ...(user === undefined ? {} : { user: keyOf(user) }),
     ...(id === undefined ? {} : { id: keyOf(id) }),
     ...(holdMs === undefined ? {} : { holdMs }),
+  };
+}
+
+/** Returns the changes of an item as the auditor takes them: without null. */
+export function limitsOf({ perUser, backorder, sellForMs }: ItemChanges): Changes {
+  return {
+    perUser: perUser === null ? 0 : perUser,
+    backorder,
+    sellForMs: sellForMs === null ? Number.POSITIVE_INFINITY : sellForMs,
   };
 }
 

@@ -67,6 +67,7 @@ export type StockOperation =
       readonly sku: Sku;
       readonly perUser?: number | null;
       readonly backorder?: number;
+      readonly sellForMs?: number | null;
       readonly clamp?: boolean;
     })
   | (By & { readonly do: 'setTotal'; readonly sku: Sku; readonly total: number; readonly clamp?: boolean })
@@ -113,6 +114,7 @@ export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: rea
   const backorder = sometimes(random, 0.3, () => random.between(0, 9));
   const group = sometimes(random, groups.length === 0 ? 0 : 0.5, () => random.pick(groups));
   const shards = sharded ? random.between(1, 4) : 1;
+  const sellForMs = sometimes(random, 0.1, () => random.pick([7.25, 900, 60_000]));
   return {
     sku,
     quantity: random.between(0, 30),
@@ -120,6 +122,7 @@ export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: rea
     ...(backorder === undefined ? {} : { backorder }),
     ...(group === undefined ? {} : { group }),
     ...(shards === 1 ? {} : { shards }),
+    ...(sellForMs === undefined ? {} : { sellForMs }),
   };
 }
 
@@ -277,6 +280,7 @@ export function drawStock(
       const perUser = sometimes(random, 0.6, () => (random.chance(0.3) ? null : random.between(1, 9)));
       const most = random.chance(0.05) ? 4_294_967_295 : 9;
       const backorder = sometimes(random, 0.6, () => random.between(0, most));
+      const sellForMs = sometimes(random, 0.3, () => random.pick([null, null, 1, 7.25, 900, 60_000]));
       const clamp = sometimes(random, 0.5, () => random.chance(0.5));
       return {
         ...base,
@@ -284,6 +288,7 @@ export function drawStock(
         sku,
         ...(perUser === undefined ? {} : { perUser }),
         ...(backorder === undefined ? {} : { backorder }),
+        ...(sellForMs === undefined ? {} : { sellForMs }),
         ...(clamp === undefined ? {} : { clamp }),
       };
     }

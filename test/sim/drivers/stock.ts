@@ -7,6 +7,7 @@ import type { Driver, Operation, Random } from '../operation.js';
 import { inTime } from '../waits.js';
 import {
   grown,
+  limitsOf,
   listedFrom,
   merged,
   optionsOf,
@@ -210,12 +211,12 @@ export class StockDriver implements Driver {
         same('reopenItem', stock.reopenItem(given.sku), auditor.reopenItem(given.sku, now));
         return;
       case 'change': {
-        const { sku, perUser, backorder, clamp } = given;
-        const changes = { perUser: perUser === null ? 0 : perUser, backorder };
-        const done = auditor.changeItem(sku, changes, clamp === true);
+        const { sku, perUser, backorder, sellForMs, clamp } = given;
+        const changes = { perUser, backorder, sellForMs };
+        const done = auditor.changeItem(sku, limitsOf(changes), clamp === true, now);
         same(
           'changeItem',
-          outcome(() => stock.changeItem(sku, { perUser, backorder }, clamp === undefined ? {} : { clamp })),
+          outcome(() => stock.changeItem(sku, changes, clamp === undefined ? {} : { clamp })),
           this.#itemChanged(sku, done),
         );
         return;
@@ -339,15 +340,12 @@ export class StockDriver implements Driver {
     same(what, actual, {
       ok: true,
       reservation: this.#reservations.get(name),
-      expiresInMs: duplicate ? this.#leftNs(name) / 1e6 : holdMs,
+      expiresInMs: duplicate ? this.auditor.leftNs(name, this.time.now) / 1e6 : holdMs,
       duplicate,
       state: duplicate ? this.auditor.stateAt(name, this.time.now) : 'held',
     });
   }
 
-  #leftNs(name: number): number {
-    return Math.max(0, (this.auditor.heldUntil(name) ?? 0) - this.time.now);
-  }
   /** Remembers a reservation that was made. */
   remember(name: number, reservation: bigint | undefined): void {
     if (reservation === undefined) return;
