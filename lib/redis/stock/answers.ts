@@ -11,7 +11,7 @@ import type { Outcome } from './order.js';
 
 /** Why units were not reserved: as in a stock of one process, and two reasons more. */
 export type RedisRefusal =
-  | Exclude<Refusal, 'ledger-full' | 'users-full' | 'ids-full' | 'in-progress'>
+  | Exclude<Refusal, 'ledger-full' | 'sale-over' | 'users-full' | 'ids-full' | 'in-progress'>
   /**
    * The server has not answered in time, or too many calls wait. The order may be settled or not, or be so later: ask
    * again with the same id. Without an id its units go back on sale as soon as the server answers.

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { type CartLine, Stock } from '../../stock/index.js';
+import { type CartLine, Stock, sellUntil } from '../../stock/index.js';
 import { countsIn, list, noReply } from '../client/index.js';
 import { itemsMax } from './items.js';
 import { skuKey } from './keys.js';
@@ -58,7 +58,6 @@ export class Lots {
   readonly #local: Stock;
   /** Counts leases: units that were kept in an earlier one are not this process's any more. */
   #number = 0;
-  #sellUntil = 0;
 
   constructor(lease: Required<LeaseOptions> | undefined) {
     this.#lease = lease;
@@ -94,7 +93,7 @@ export class Lots {
 
   /** Keeps the units of an order, if this process has all of them; otherwise returns undefined. */
   keep(lines: readonly CartLine[]): Kept | undefined {
-    if (this.#lease === undefined || performance.now() >= this.#sellUntil) return undefined;
+    if (this.#lease === undefined) return undefined;
     if (!lines.every(({ sku }) => this.#lots.has(sku))) return undefined;
     const answer = this.#local.reserveAll(lines);
     return answer.ok ? { reservation: answer.reservation, lease: this.#number } : undefined;
@@ -165,17 +164,21 @@ export class Lots {
 
   /**
    * Takes what the server has said of these items, in answer to a call that was sent at `sentAt`, a time of
-   * `performance.now()`. Returns whether units are to be given back at once.
+   * `bootTimeMs()`: that clock goes on while the machine is suspended, as the server's does. Returns whether units are
+   * to be given back at once.
    */
   heard(lots: readonly Lot[], said: unknown, sentAt: number): boolean {
     const rows = list(said);
     if (rows.length !== lots.length) throw noReply('a list for each item');
-    if (this.#lease !== undefined) this.#sellUntil = sentAt + this.#lease.ttlMs - this.#lease.marginMs;
     let mustGive = false;
     for (const [i, lot] of lots.entries()) {
       const [granted, free, leased, , closed] = countsOf(rows[i]);
       const wanted = Number(list(rows[i])[3]);
       this.#grant(lot, granted);
+      if (this.#lease !== undefined) {
+        const { ttlMs, marginMs } = this.#lease;
+        sellUntil(this.#local, lot.sku, sentAt + ttlMs - marginMs);
+      }
       lot.isClosed = closed === 1;
       const left = this.#left(lot);
       lot.isSoldOut = this.#lease !== undefined && free === 0 && left === 0;
@@ -208,7 +211,6 @@ export class Lots {
   /** The lease is over, or another one: nothing that is left here is this process's any more. */
   lost(): void {
     this.#number++;
-    this.#sellUntil = 0;
     for (const lot of this.#lots.values()) {
       const left = this.#left(lot);
       if (left > 0) this.#local.withdraw(lot.sku, left);

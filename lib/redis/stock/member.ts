@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { SluiceError } from '../../input/index.js';
+import { bootTimeMs } from '../../stock/index.js';
 import {
   faultOf,
   Link,
@@ -183,7 +184,7 @@ export class Member {
       ...[this.#name, this.#fence, ttlMs, batch?.number ?? 0, operations.length],
       ...[plan.rememberMs, plan.movements, announcedMax, this.#announced, lots.length],
     ];
-    const sentAt = performance.now();
+    const sentAt = bootTimeMs();
     this.counts.calls++;
     const reply = list(
       await this.#link.use(this.#callMs + this.#waitMs, async (port) => {

@@ -185,11 +185,11 @@ for (const kind of kinds) {
     });
 
     it('expires what is not confirmed in time, and extends', async () => {
-      const { stock, pass } = await kind.open([{ sku: 7, quantity: 2, perUser: 1 }], 60);
+      const { stock, pass } = await kind.open([{ sku: 7, quantity: 2, perUser: 1 }], 600);
       const short = await stock.reserve({ sku: 7, quantity: 1, user: 1 });
-      const long = await stock.reserve({ sku: 7, quantity: 1, user: 2, holdMs: 40 });
+      const long = await stock.reserve({ sku: 7, quantity: 1, user: 2, holdMs: 400 });
       expect(await stock.extend(reservationOf(long), 60_000)).toBe('extended');
-      await pass(80);
+      await pass(800);
       expect(await stock.extend(reservationOf(short), 60_000)).toBe('expired');
       expect(await stock.confirm(reservationOf(short))).toBe('expired');
       expect(await stock.expire()).toBe(0);
