@@ -1,3 +1,4 @@
+export { limiterLimits } from '../binding/index.js';
 export {
   type Allowed,
   type Decision,
@@ -17,7 +18,7 @@ export {
   nativeLimiter,
   roomsOf,
 } from './limiter.js';
-export { costMax, keysMax, type LimiterChanges, type LimiterOptions } from './options.js';
+export { blockMsMax, costMax, keysMax, type LimiterChanges, type LimiterOptions } from './options.js';
 export type { AcquireOptions, TryAcquireOptions } from './request.js';
 export { refundPart } from './returns.js';
 export type { Room } from './rooms.js';

@@ -33,7 +33,13 @@ import {
 import { type LimiterStats, type Limits, limitsOf, statsOf } from './figures.js';
 import type { Key } from './key.js';
 import { refusals } from './notices.js';
-import { changeOptions, creationOptions, type LimiterChanges, type LimiterOptions } from './options.js';
+import {
+  blockMsMax,
+  changeOptions,
+  creationOptions,
+  type LimiterChanges,
+  type LimiterOptions,
+} from './options.js';
 import {
   type AcquireOptions,
   checkCharge,
@@ -49,7 +55,6 @@ import type { SlidingWindow } from './windows.js';
 export type LimiterHandle = Handle<'limiter'>;
 
 const what = 'Limiter';
-const blockMsMax = 31 * 86_400_000;
 /** Offsets in the staging buffer, in words of 64 bits. */
 const answerHalf = limiterStaging.answer / 4; // in words of 32 bits
 const retryAfterWord = limiterStaging.retryAfterMs / 8;

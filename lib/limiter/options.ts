@@ -108,6 +108,8 @@ export interface LimiterChanges {
 
 export const costMax: typeof limiterLimits.cost = limiterLimits.cost;
 export const keysMax: typeof limiterLimits.keys = limiterLimits.keys;
+/** The longest block. */
+export const blockMsMax: number = 31 * 86_400_000;
 const { waiters: waitingMax, warmUpMs: warmUpMsMax } = limiterLimits;
 const rates = [limiterLimits.rateMin, limiterLimits.rate] as const;
 /** Native code leaves a figure as it is if it gets this value in place of the figure. */

@@ -8,6 +8,18 @@ export {
   type RedisPort,
 } from './client/index.js';
 export {
+  type RedisAllowed,
+  type RedisDecision,
+  type RedisDenied,
+  RedisLimiter,
+  type RedisLimiterOptions,
+  type RedisLimiterStats,
+  type RedisOutlook,
+  type RedisTier,
+  type RedisWindow,
+  type TokenLeaseOptions,
+} from './limiter/index.js';
+export {
   type DurabilityOptions,
   type FoundOnRedis,
   type LeaseOptions,

@@ -104,7 +104,9 @@ import { type Dashboard, dashboard } from '../lib/observe/dashboard.js';
 import { register } from '../lib/observe/metrics.js';
 import { activeTrace, type Instrumented, instrument, spanContextOf } from '../lib/observe/otel.js';
 import * as http from '../lib/http/index.js';
-import { ioRedis, nodeRedis, RedisQueue, RedisStock, RedisWorkers, redisStore, type RedisPort } from '../lib/redis/index.js';
+import {
+  ioRedis, nodeRedis, RedisLimiter, RedisQueue, RedisStock, RedisWorkers, redisStore, type RedisPort,
+} from '../lib/redis/index.js';
 import { spill } from '../lib/overflow/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
 import { koaLimit } from '../lib/http/koa.js';
@@ -131,7 +133,7 @@ declare const Bun: {
   }): void;
 };
 declare const redis: RedisPort, port: RedisPort, workers: RedisWorkers<Order>, first: Order, second: Order;
-declare const redisQueue: RedisQueue<Order>, redisStock: RedisStock;
+declare const redisQueue: RedisQueue<Order>, redisStock: RedisStock, redisLimiter: RedisLimiter;
 declare function handle(order: unknown): any;
 declare function report(order: unknown): void;
 declare function refuse(): void;

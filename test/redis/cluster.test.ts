@@ -1,6 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RedisPort, redisStore } from 'sluice/redis';
+
+import { RedisLimiter, type RedisPort, redisStore } from 'sluice/redis';
+
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { disconnect } from './clients.js';
 import { admins, cluster, leaveCluster, masters, moveSlot, startCluster } from './masters.js';
@@ -54,6 +56,41 @@ describe.each(servers)('In a cluster of three masters of $binary', ({ binary, mi
         await store.close();
       }
     });
+
+    it.skipIf(missing)(
+      'a limiter with keys spreads them over the masters, and survives a slot that moves',
+      async () => {
+        const redis = (await cluster[name]?.(protocol)) as RedisPort;
+        const options = {
+          ...{ redis, prefix: 'test', name: `${name}${protocol}`, timeoutMs: 20_000 },
+          ...{ tokenBucket: { ratePerSecond: 1 / 3_600, burst: 5 } },
+        };
+        const keyed = await RedisLimiter.open({ ...options, keys: {} });
+        const keys = Array.from({ length: 30 }, (_, key) => key);
+        const answers = await Promise.all(keys.map((key) => keyed.tryAcquire({ key, cost: 4 })));
+        expect(answers.every(({ allowed }) => allowed)).toBe(true);
+        const lists = await Promise.all(
+          admins.map((admin) => admin.send(['KEYS', `test:{${options.name}:*`])),
+        );
+        expect(lists.map((list) => (list as string[]).length).reduce((sum, n) => sum + n)).toBe(30);
+        for (const list of lists) expect(list).not.toHaveLength(0);
+        const one = await RedisLimiter.open(options);
+        expect(await one.allow(undefined, 2)).toBe(true);
+        let isOver = false;
+        const refused = (async () => {
+          let count = 0;
+          for (; !isOver; count++)
+            expect(await one.tryAcquire({ cost: 4 })).toMatchObject({ tier: 'token-bucket' });
+          return count;
+        })();
+        expect(await moveSlot(`test:{${options.name}}:limiter`)).toBe(1);
+        isOver = true;
+        expect(await refused).toBeGreaterThan(0);
+        expect(await one.tryAcquire({ cost: 3 })).toMatchObject({ allowed: true, remaining: 0 });
+        await keyed.close();
+        await one.close();
+      },
+    );
 
     it.skipIf(missing)(
       'no order is lost or stored twice while a slot moves under pushes and workers',

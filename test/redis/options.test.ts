@@ -6,13 +6,14 @@ import {
   ioRedis,
   type NodeRedisClient,
   nodeRedis,
+  RedisLimiter,
   type RedisPort,
   RedisQueue,
   RedisWorkers,
 } from 'sluice/redis';
 import { describe, expect, it } from 'vitest';
 import { mistyped } from '../mistyped.js';
-import { type OptionTable, whole } from '../options/option-table.js';
+import { type OptionRules, type OptionTable, real, whole } from '../options/option-table.js';
 
 const redis: RedisPort = { send: async () => null, duplicate: async () => redis, close: () => {} };
 const Order = record({ orderId: u53, name: utf8(8), weight: f64, digest: bytes(8), sku: u32 });
@@ -124,6 +125,130 @@ it('RedisWorkers refuses parts of options', () => {
   // An order that is read at the end of a wait must be renewed in time.
   expect(caught(make({ claimIdleMs: 1_000, blockMs: 501 }))).toBe('RangeError RedisWorkers: blockMs');
   expect(make({ claimIdleMs: 1_000, blockMs: 500 })).not.toThrow();
+});
+
+describe('RedisLimiter.open', () => {
+  const where = 'RedisLimiter.open';
+  const base = {
+    redis,
+    prefix: 'shop',
+    name: 'checkout',
+    tokenBucket: { ratePerSecond: 1, burst: 1 },
+    timeoutMs: 1,
+  };
+  const open = async (options: object): Promise<string> => {
+    try {
+      await (await RedisLimiter.open(mistyped({ ...base, ...options }))).close();
+      return 'nothing';
+    } catch (error) {
+      return caught(() => {
+        throw error;
+      });
+    }
+  };
+  const nested = (outer: string, inner: object, rules: Readonly<Record<string, OptionRules>>) =>
+    Object.entries(rules).map(([name, { good, wrong, outside }]) => {
+      const of = (values: readonly unknown[]) =>
+        values.map((value) => ({ [outer]: { ...inner, [name]: value } }));
+      return { option: `${outer}: ${name}`, good: of(good), wrong: of(wrong), outside: of(outside) };
+    });
+  const plain = (option: string, { good, wrong, outside }: OptionRules) => {
+    const of = (values: readonly unknown[]) => values.map((value) => ({ [option]: value }));
+    return { option, good: of(good), wrong: of(wrong), outside: of(outside) };
+  };
+  const window = { limit: 1, windowMs: 1 };
+  const tables = [
+    plain('redis', port),
+    plain('prefix', {
+      good: ['a', 'a:b', 'ü'],
+      wrong: notTexts,
+      outside: ['', ' ', 'a b', 'a{', '}', 'x'.repeat(129), '\ud800'],
+    }),
+    plain('name', {
+      good: ['a', 'A-1_b.c'],
+      wrong: notTexts,
+      outside: ['', 'a:b', 'a b', 'a}', 'ü', 'x'.repeat(65)],
+    }),
+    plain('tokenBucket', { good: [], wrong: [1, 'a', []], outside: [] }),
+    plain('slidingWindow', {
+      good: [window, [window, window, window, window]],
+      wrong: [1, 'a', []],
+      outside: [[window, window, window, window, window]],
+    }),
+    plain('keys', { good: [{}], wrong: [1, 'a', []], outside: [] }),
+    plain('lease', { good: [{}, false], wrong: [true, 1, 'a', []], outside: [] }),
+    plain('enforce', { good: [false], wrong: [1, 'a', null], outside: [] }),
+    plain('timeoutMs', real(1, 60_000, [1])),
+    plain('maxWaiting', whole(1, 1_000_000)),
+    ...nested('tokenBucket', base.tokenBucket, {
+      ratePerSecond: { ...real(1 / 31_622_400, 10_000_000), good: [0.5, 10_000_000] },
+      burst: whole(1, 2 ** 32 - 1),
+    }),
+    ...nested('slidingWindow', window, {
+      limit: whole(1, 2 ** 30 - 1),
+      windowMs: real(1, 31_622_400_000),
+      buckets: whole(1, 100),
+    }),
+    ...nested('keys', {}, { max: whole(1, 10_000_000) }),
+    ...nested('lease', {}, { maxTokens: whole(1, 1_000_000), ttlMs: real(2, 10_000) }),
+  ];
+
+  it.each(tables)('checks $option', async ({ option, good, wrong, outside }) => {
+    for (const options of good) expect(await open(options)).toBe('nothing');
+    for (const options of wrong) expect(await open(options)).toBe(`TypeError ${where}: ${option}`);
+    for (const options of outside) expect(await open(options)).toBe(`RangeError ${where}: ${option}`);
+  });
+
+  it('names what is missing or unknown', async () => {
+    for (const option of ['redis', 'prefix', 'name'])
+      expect(await open({ [option]: undefined })).toContain(option);
+    expect(await open({ tokenBucket: undefined })).toBe(`TypeError ${where}`);
+    for (const [options, path, option] of [
+      [{ queueDepth: { max: 1 } }, '', 'queueDepth'],
+      [{ clock: 1 }, '', 'clock'],
+      [{ tokenBucket: { ...base.tokenBucket, warmUpMs: 1 } }, ': tokenBucket', 'warmUpMs'],
+      [{ slidingWindow: { ...window, exact: true } }, ': slidingWindow', 'exact'],
+      [{ slidingWindow: [window, { limit: 1, every: 'day' }] }, ': slidingWindow[1]', 'every'],
+      [{ keys: { maxWaitingPerKey: 1 } }, ': keys', 'maxWaitingPerKey'],
+      [{ lease: { ttl: 1 } }, ': lease', 'ttl'],
+    ] as const) {
+      expect(await open(options)).toBe(`TypeError ${where}${path}: unknown option "${option}"`);
+    }
+  });
+
+  it('and its methods refuse bad arguments', async () => {
+    const limiter = await RedisLimiter.open(base);
+    const keyed = await RedisLimiter.open({ ...base, keys: {} });
+    for (const [call, name] of [
+      [() => limiter.tryAcquire(mistyped({ key: 'a' })), 'tryAcquire: key'],
+      [() => keyed.tryAcquire(), 'tryAcquire: key'],
+      [() => keyed.tryAcquire({ key: 'x'.repeat(1_025) }), 'tryAcquire: key: its length'],
+      [() => limiter.tryAcquire({ cost: -1 }), 'tryAcquire: cost'],
+      [() => limiter.tryAcquire(mistyped({ wait: 1 })), 'tryAcquire: unknown option "wait"'],
+      [() => limiter.peek({ cost: 2 ** 32 }), 'peek: cost'],
+      [() => limiter.allow(undefined, 0.5), 'allow: cost'],
+      [() => keyed.allow(mistyped({})), 'allow: key'],
+      [() => limiter.penalty(-1), 'penalty: points'],
+      [() => limiter.reward(mistyped('1')), 'reward: points'],
+      [() => keyed.reset(), 'reset: key'],
+      [() => limiter.block('a', 1), 'block: key'],
+      [() => limiter.block(undefined, 31 * 86_400_000 + 1), 'block: ms'],
+      [async () => limiter.refusal(undefined, -1), 'refusal: cost'],
+      [async () => keyed.refusal(), 'refusal: key'],
+      [async () => limiter.tryLeased('a'), 'tryLeased: key'],
+    ] as const) {
+      const error: unknown = await call().then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      const thrown = caught(() => {
+        throw error;
+      });
+      expect(thrown).toContain(`RedisLimiter.${name}`);
+    }
+    await limiter.close();
+    await keyed.close();
+  });
 });
 
 it('push and run refuse bad arguments', async () => {

@@ -22,7 +22,8 @@ export interface RedisPort {
   /**
    * Opens another connection, on which a command may block. It does not reconnect: sluice opens a new one.
    *
-   * @param forKey The key of which the commands on this connection will be.
+   * @param forKey The key of which the commands on this connection will be. With a port of a cluster, commands of other
+   *   keys may follow: a `RedisLimiter` with keys sends each to the master of its key.
    * @returns The port of the new connection.
    * @throws The client's error, within a few seconds.
    * @example

@@ -1,7 +1,7 @@
 // A process of the tests that sells: node seller.js <json>
 //
-// It reserves units one after the other, in several loops, each order with an id of its own, and writes what it was told
-// to a file: 'reserved <id>', then 'confirmed <id>' or 'cancelled <id>' for some.
+// It reserves units one after the other, in several loops, each order with an id of its own, and writes what it was
+// told to a file: 'reserved <id>', then 'confirmed <id>' or 'cancelled <id>' for some.
 
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
