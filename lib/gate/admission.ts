@@ -1,7 +1,13 @@
 import { limited, outcomes, reserveResults } from '../binding/index.js';
 import { withJson } from '../json.js';
 import { type Tier, tierOf, windowOf } from '../limiter/index.js';
-import { aboutOneItem, type CartLine, type Refusal, refusalName } from '../stock/index.js';
+import {
+  aboutOneItem,
+  type CartLine,
+  type Refusal,
+  type ReservationState,
+  refusalName,
+} from '../stock/index.js';
 
 /**
  * The answer of `gate.admit`. JSON.stringify() makes the reservation a decimal string, which the methods of `Stock`
@@ -67,6 +73,9 @@ export type Admission =
       readonly sku?: number | string;
     };
 
+/** The admission for an order whose id is known. */
+type Earlier = Extract<Admission, { readonly outcome: 'admitted' | 'already-ended' | 'reserved-directly' }>;
+
 /** Makes the answer 'admitted': a plain object with a `toJSON`. */
 export const Admitted: new (
   reservation: bigint,
@@ -102,23 +111,35 @@ export function storedAs(reservation: bigint): Admission {
   return new Other({ outcome: 'admitted', reservation, duplicate: false, state: 'held', stored: true });
 }
 
+/** Makes the admission for an order that was admitted before, by the present state of its reservation. */
+export function standingOf(reservation: bigint, state: ReservationState): Earlier {
+  return state === 'held' || state === 'confirmed'
+    ? (new Admitted(reservation, true, state) as Earlier)
+    : (new Other({ outcome: 'already-ended', reservation, state }) as Earlier);
+}
+
+/** Makes the admission for an order whose id was reserved without a gate. */
+export function reservedDirectly(reservation: bigint): Earlier {
+  return new Other({ outcome: 'reserved-directly', reservation }) as Earlier;
+}
+
 /** Returns the admission for an order whose id was admitted or reserved before; undefined for any other answer. */
 export function ofThePast(answer: number, reservation: bigint): Admission | undefined {
   switch (answer) {
     case outcomes.duplicate:
-      return new Admitted(reservation, true, 'held');
+      return standingOf(reservation, 'held');
     case outcomes.confirmed:
-      return new Admitted(reservation, true, 'confirmed');
+      return standingOf(reservation, 'confirmed');
     case outcomes.requeued:
       return new Other({ outcome: 'admitted', reservation, duplicate: true, state: 'held', requeued: true });
     case outcomes.cancelled:
-      return new Other({ outcome: 'already-ended', reservation, state: 'cancelled' });
+      return standingOf(reservation, 'cancelled');
     case outcomes.expired:
-      return new Other({ outcome: 'already-ended', reservation, state: 'expired' });
+      return standingOf(reservation, 'expired');
     case outcomes.unknown:
-      return new Other({ outcome: 'already-ended', reservation, state: 'unknown' });
+      return standingOf(reservation, 'unknown');
     case reserveResults['reserved-directly']:
-      return new Other({ outcome: 'reserved-directly', reservation });
+      return reservedDirectly(reservation);
     default:
       return undefined;
   }

@@ -1,11 +1,11 @@
-import { type NativeFields, outcomes, reserveResults, stockLimits } from '../binding/index.js';
-import { fieldError, optionError } from '../input/index.js';
+import { type NativeFields, outcomes, reserveResults } from '../binding/index.js';
+import { optionError } from '../input/index.js';
 import { keyError } from '../limiter/index.js';
 import type { RecordType } from '../record/index.js';
-import { textMax } from '../stock/index.js';
+import { type Part, partError } from './parts.js';
 
 /** By the native answer: the part of the request to the stock whose field has a value that the ledger does not take. */
-const badParts: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
+const badParts: Readonly<Record<number, Part>> = {
   [outcomes['bad-quantity']]: 'quantity',
   [outcomes['bad-sku']]: 'sku',
   [outcomes['bad-user']]: 'user',
@@ -16,8 +16,13 @@ const badParts: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
  * Makes the error for an order without an option that the gate needs, or with a bad key. `keyed`: whether the limiter
  * has keys; undefined without a limiter.
  */
-export function missingOption(option: 'key' | 'lines', given: unknown, keyed: boolean | undefined): Error {
-  const where = `Gate.admit: ${option}`;
+export function missingOption(
+  method: string,
+  option: 'key' | 'lines',
+  given: unknown,
+  keyed: boolean | undefined,
+): Error {
+  const where = `${method}: ${option}`;
   if (option === 'key' && keyed !== undefined) return keyError(where, given, keyed, 'the limiter');
   const expected =
     option === 'lines'
@@ -40,11 +45,7 @@ export function badField<T>(answer: number, record: RecordType<T>, fields: Nativ
     );
   }
   const part = badParts[answer] ?? 'quantity';
-  const accepts =
-    part === 'quantity'
-      ? `a whole number from 1 to ${stockLimits.quantity}`
-      : `a text of 1 to ${textMax[part]} bytes of UTF-8`;
   const name = record.fieldAt(fields[part]?.offset) ?? part;
   const { [name]: value } = order as { readonly [name: string]: unknown };
-  return fieldError(name, accepts, value, false);
+  return partError(part, name, value);
 }

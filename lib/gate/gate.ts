@@ -279,8 +279,8 @@ export class Gate<T> implements Disposable {
     }
     const given = new Options(where, options, ['key', 'holdMs']);
     const key = given.get('key');
-    if (!takesKey(key, this.#keyed === true)) throw missingOption('key', key, this.#keyed);
-    if (this.#needed === 'lines') throw missingOption('lines', undefined, this.#keyed);
+    if (!takesKey(key, this.#keyed === true)) throw missingOption('Gate.admit', 'key', key, this.#keyed);
+    if (this.#needed === 'lines') throw missingOption('Gate.admit', 'lines', undefined, this.#keyed);
     const holdNs = given.has('holdMs') ? checkedHoldNs(given.get('holdMs')) : 0;
     const admission = await this.#durable.admit(order, key as Key | undefined, holdNs);
     if (isHeard()) publishAdmission(this, order, admission);
@@ -373,20 +373,20 @@ export class Gate<T> implements Disposable {
     // Later orders do not overtake those that wait in the store.
     if (this.#layer !== undefined && this.#layer.holding > 0) return queueFull;
     if (options !== undefined) return this.#admitWith(order, options);
-    if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
+    if (this.#needed !== undefined) throw missingOption('Gate.admit', this.#needed, undefined, this.#keyed);
     this.#stage(order);
     this.#admit();
     return this.#answered(undefined);
   }
 
   #admitWith(order: T, options: AdmitOptions): Admission {
-    const { key, holdMs, lines } = checkedAdmit(options);
+    const { key, holdMs, lines } = checkedAdmit('Gate.admit', options);
     const keyed = this.#keyed === true;
-    if (!takesKey(key, keyed)) throw missingOption('key', key, this.#keyed);
+    if (!takesKey(key, keyed)) throw missingOption('Gate.admit', 'key', key, this.#keyed);
     const holdNs = holdMs === undefined ? 0 : checkedHoldNs(holdMs);
     const cart = lines === undefined ? undefined : this.#cart(lines);
     if (cart === undefined && this.#ledger !== undefined && this.#fields.sku === undefined) {
-      throw missingOption('lines', undefined, this.#keyed);
+      throw missingOption('Gate.admit', 'lines', undefined, this.#keyed);
     }
     this.#stage(order);
     // After the record: its getters may have admitted another order, which staged its own lines.

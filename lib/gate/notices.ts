@@ -1,5 +1,4 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
-import type { Admission } from './admission.js';
 import type { Hold } from './hold.js';
 
 /** Publishes each order that a gate has admitted: `{ gate, order, admission }`. */
@@ -29,7 +28,11 @@ export function isHeard(): boolean {
 }
 
 /** Publishes the answer to an order, if its channel has subscribers. */
-export function publishAdmission(gate: object, order: unknown, admission: Admission): void {
+export function publishAdmission(
+  gate: object,
+  order: unknown,
+  admission: { readonly outcome: string },
+): void {
   const published = admission.outcome === 'admitted' ? admitted : refused;
   if (published.hasSubscribers) published.publish({ gate, order, admission });
 }

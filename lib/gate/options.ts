@@ -1,14 +1,10 @@
-import { fieldTypes, gateLimits, type NativeFields } from '../binding/index.js';
+import { gateLimits, type NativeFields } from '../binding/index.js';
 import { bare, Options, optionError } from '../input/index.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
-
-/** The fields of a record whose values are numbers or bigints. stockFields() checks that the ledger can read them. */
-type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
-/** The fields of a record whose values are numbers, bigints or texts. */
-type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
+import { type PartFields, partField, parts } from './parts.js';
 
 /** The options of `Gate.create`. */
 export interface GateOptions<T> {
@@ -27,12 +23,7 @@ export interface GateOptions<T> {
    * Types: u8, u16, u32, u53, u64; all but `quantity` may also be utf8. Whatever room a utf8 field has, a `sku` is 1 to
    * 32 bytes long, a `user` 1 to 64 and an `id` 1 to 256.
    */
-  readonly fields?: {
-    readonly sku?: KeyFieldOf<T>;
-    readonly quantity?: NumberFieldOf<T>;
-    readonly user?: KeyFieldOf<T>;
-    readonly id?: KeyFieldOf<T>;
-  };
+  readonly fields?: PartFields<T>;
   /**
    * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The `concurrency` of
    * `consume` cannot exceed it. Each place takes the record's bytes and 64 more, once it is first used.
@@ -85,10 +76,6 @@ export interface GateConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `utf8` is separate, because the name of such a type contains its room: `utf8(32)`. */
-const { utf8: textType, ...wholeTypes } = fieldTypes;
-const numberTypes: Readonly<Record<string, number>> = wholeTypes;
-
 export interface CheckedGate<T> {
   readonly parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined };
   readonly fields: NativeFields;
@@ -122,7 +109,7 @@ function stockFields<T>(
   options: Options,
   stock: Stock | undefined,
 ): NativeFields {
-  const fields = options.nested('fields', ['sku', 'quantity', 'user', 'id']);
+  const fields = options.nested('fields', parts);
   if (stock === undefined) {
     if (fields !== undefined) {
       throw optionError(`${where}: fields`, 'undefined (the gate has no stock)', options.get('fields'), true);
@@ -131,31 +118,22 @@ function stockFields<T>(
   }
   const result: NativeFields = bare({}); // without a prototype, whose setters would get the values
   const ofOneItem = fields?.has('sku') || fields?.has('quantity');
-  for (const part of ['sku', 'quantity', 'user', 'id'] as const) {
+  for (const part of parts) {
     const name = fields?.get(part);
     const needed =
       ((part === 'sku' || part === 'quantity') && ofOneItem) ||
       (part === 'user' && nativeStock(stock).limitsUsers() === 1);
     if (name === undefined && !needed) continue;
-    const field = typeof name === 'string' ? record.fields[name] : undefined;
-    const textRoom = part === 'quantity' ? 0 : Number(/^utf8\((\d+)\)$/.exec(field?.type ?? '')?.[1] ?? 0);
-    const type = textRoom > 0 ? textType : numberTypes[field?.type ?? ''];
-    const offset = typeof name === 'string' ? record.offsetOf(name) : undefined;
-    if (type === undefined || offset === undefined) {
-      const or = part === 'quantity' ? ' or u64' : ', u64 or utf8';
-      const expected = `the name of a field of type u8, u16, u32, u53${or}`;
-      throw optionError(`${where}: fields: ${part}`, expected, name, true);
-    }
-    result[part] = { type, offset, textRoom };
+    result[part] = partField(where, part, record, name);
   }
   return result;
 }
 
 /** Returns the options of an order. Reads plain options as they are: `Options` copies them, which takes longer. */
-export function checkedAdmit(options: AdmitOptions): AdmitOptions {
+export function checkedAdmit(where: string, options: AdmitOptions): AdmitOptions {
   return isPlain(options)
     ? options
-    : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
+    : (new Options(where, options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
 }
 
 /** False where a flag of Node.js has removed `__proto__`, or makes it throw. */
@@ -182,8 +160,12 @@ function isPlain(options: AdmitOptions): boolean {
   return plain;
 }
 
+/** Returns the option `holdMs` of an order. */
+export function checkedHoldMs(where: string, holdMs: unknown): number {
+  return new Options(where, { holdMs }, ['holdMs']).number('holdMs', 1, gateLimits.holdMs);
+}
+
 /** Returns the option `holdMs` of an order in nanoseconds. */
 export function checkedHoldNs(holdMs: unknown): number {
-  const given = new Options('Gate.admit', { holdMs }, ['holdMs']);
-  return Math.round(given.number('holdMs', 1, gateLimits.holdMs) * 1e6);
+  return Math.round(checkedHoldMs('Gate.admit', holdMs) * 1e6);
 }

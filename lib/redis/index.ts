@@ -1,5 +1,5 @@
 export type { BackoffOptions } from '../backoff.js';
-export type { Hold } from '../gate/index.js';
+export type { AdmitOptions, Hold } from '../gate/index.js';
 export {
   type IoRedisClient,
   ioRedis,
@@ -19,6 +19,13 @@ export {
   type RedisWindow,
   type TokenLeaseOptions,
 } from './limiter/index.js';
+
+  type RedisAdmission,
+  RedisGate,
+  type RedisGateOptions,
+  type RedisGateStats,
+} from './gate/index.js';
+
 export {
   type DurabilityOptions,
   type FoundOnRedis,
@@ -34,21 +41,20 @@ export {
   type RedisStockStats,
 } from './stock/index.js';
 export { type RedisStoreOptions, redisStore } from './store/store.js';
-export type { AuditReport, ServerWarning } from './stream/audit.js';
-export type { OrderHandler } from './stream/lane.js';
 export {
+  type AuditReport,
+  type OrderHandler,
   type Pushed,
   type PushManyAnswer,
+  type RedisBacklog,
+  type RedisConsumer,
   type RedisPushOptions,
   RedisQueue,
   type RedisQueueOptions,
   type RedisQueueStats,
-} from './stream/queue.js';
-export type { RedisWorkersOptions } from './stream/worker-options.js';
-export {
-  type RedisBacklog,
-  type RedisConsumer,
   type RedisRunOptions,
   RedisWorkers,
+  type RedisWorkersOptions,
   type RedisWorkersStats,
-} from './stream/workers.js';
+  type ServerWarning,
+} from './stream/index.js';

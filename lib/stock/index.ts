@@ -35,7 +35,14 @@ export {
   type ReserveOptions,
 } from './request.js';
 export type { FindOptions, FoundLine, FoundReservation, ReservationFilter } from './reservations.js';
-export { checkedKey, checkedReservation, checkedSku, type LedgerKey, textMax } from './staging.js';
+export {
+  checkedKey,
+  checkedReservation,
+  checkedSku,
+  isLedgerKey,
+  type LedgerKey,
+  textMax,
+} from './staging.js';
 export {
   attachStock,
   bootTimeMs,

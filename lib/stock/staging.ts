@@ -132,12 +132,17 @@ export class StockStaging {
   }
 }
 
+/** Whether a value can be a user or an id, whose text has at most `max` bytes. */
+export function isLedgerKey(value: unknown, max: number): value is LedgerKey {
+  if (typeof value === 'number') return isSafeInteger(value) && value >= 0;
+  if (typeof value === 'bigint') return value >= 0n && value <= keyMax;
+  return typeof value === 'string' && isText(value, max);
+}
+
 /** Checks a user or an id. @throws TypeError, RangeError naming `option`. */
 export function checkedKey(option: string, value: unknown, max: number): LedgerKey {
+  if (isLedgerKey(value, max)) return value;
   const expected = `a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to ${max} bytes`;
-  if (typeof value === 'number' && isSafeInteger(value) && value >= 0) return value;
-  if (typeof value === 'bigint' && value >= 0n && value <= keyMax) return value;
-  if (typeof value === 'string' && isText(value, max)) return value;
   const wrongType = !['number', 'bigint', 'string'].includes(typeof value);
   throw optionError(option, expected, value, wrongType);
 }

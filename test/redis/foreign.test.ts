@@ -31,10 +31,21 @@ const entry = (order: Buffer): Array<string | Buffer> => [
 ];
 const noteAt = Order.offsetOf('note') ?? 0;
 
+const badReservations = ['', '-1', '1.5', '0x10', '07', ' 7', '1e3', '18446744073709551616', 'x'.repeat(99)];
+type Hostile = readonly [what: string, fields: Array<string | Buffer>, error: RegExp];
+
 /** Entries that anyone who may write to the stream can write, and what the reason says. */
-const hostile: ReadonlyArray<readonly [what: string, fields: Array<string | Buffer>, error: RegExp]> = [
-  ['other names', ['a', 'b'], /expected 4 names and values, got 1/],
-  ['more names', [...entry(body()), 'more', 'x'], /expected 4 names and values, got 5/],
+const hostile: readonly Hostile[] = [
+  ['other names', ['a', 'b'], /expected 4 or 5 names and values, got 1/],
+  ['another fifth name', [...entry(body()), 'more', 'x'], /the name reservation at place 5/],
+  ['six names', [...entry(body()), 'reservation', '7', 'more', 'x'], /4 or 5 names and values, got 6/],
+  ...badReservations.map(
+    (digits): Hostile => [
+      `the reservation ${digits}`,
+      [...entry(body()), 'reservation', digits],
+      /number of a reservation/,
+    ],
+  ),
   [
     'names in another order',
     ['schema', schema, 'sluice', '1', 'id', '5', 'order', body()],

@@ -1,6 +1,6 @@
 export { codeOf, faultOf, publishFault, redisError, retryMs } from './faults.js';
 export { type IoRedisClient, ioRedis } from './io-redis.js';
-export { checkedName, Keys } from './keys.js';
+export { checkedName, hashTag, Keys } from './keys.js';
 export { Link } from './link.js';
 export { type NodeRedisClient, nodeRedis } from './node-redis.js';
 export { checkedPort, type RedisPort } from './port.js';

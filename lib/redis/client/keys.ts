@@ -9,7 +9,7 @@ const idMax = 64;
  * Returns the part of a key by which a cluster chooses its server: what is between the first `{` and the next `}`, or
  * the whole key.
  */
-function hashTag(key: string): string {
+export function hashTag(key: string): string {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);
   return close > open + 1 ? key.slice(open + 1, close) : key;

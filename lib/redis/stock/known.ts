@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { LedgerKey } from '../../stock/index.js';
 import { keyText } from './keys.js';
 import type { Lots } from './lots.js';
 import type { Request } from './operations.js';
@@ -53,6 +54,11 @@ export class Known {
     if (this.#accepted.size <= acceptedMax) return;
     const [oldest] = this.#accepted;
     if (oldest !== undefined) this.#accepted.delete(oldest);
+  }
+
+  /** Whether the id is that of an order which was admitted, by whichever process. */
+  isAccepted(id: LedgerKey): boolean {
+    return this.#accepted.has(keyText(id));
   }
 
   /** The server has refused this line of the request. */

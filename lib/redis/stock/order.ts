@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { optionError } from '../../input/index.js';
 import type { Refusal, ReservationState } from '../../stock/index.js';
-import { redisError, text } from '../client/index.js';
+import { noReply, redisError, text } from '../client/index.js';
 import { bodyOf, type Known } from './known.js';
 import type { Kept, Lots } from './lots.js';
 import { type Answer, type Argument, type Operation, orderArguments, type Request } from './operations.js';
@@ -52,18 +52,30 @@ export class Order implements Operation {
   readonly #reservation: bigint;
   readonly #digest: string;
   readonly #kept: Kept | undefined;
+  readonly #spared: () => void;
   #isLate = false;
   #resolve!: (outcome: Outcome) => void;
   #reject!: (error: Error) => void;
 
-  /** `kept`: the units that this process keeps for it, if it has them. `where` names the method in errors. */
-  constructor(where: string, sale: Sale, request: Request, reservation: bigint, kept: Kept | undefined) {
+  /**
+   * `kept`: the units that this process keeps for it, if it has them. `where` names the method in errors. `spared` is
+   * called as soon as it is certain that the order has reserved nothing, which may be after its answer.
+   */
+  constructor(
+    where: string,
+    sale: Sale,
+    request: Request,
+    reservation: bigint,
+    kept: Kept | undefined,
+    spared: () => void,
+  ) {
     this.#where = where;
     this.#sale = sale;
     this.#request = request;
     this.#reservation = reservation;
     this.#digest = request.id === undefined ? '-' : digestOf(request);
     this.#kept = kept;
+    this.#spared = spared;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -87,10 +99,7 @@ export class Order implements Operation {
   }
 
   isAnswer(answer: Answer): boolean {
-    const [code, which, state, left] = answer.map(text);
-    if (code !== 'reserved' && code !== 'duplicate') return refusals.has(code ?? '');
-    const isReservation = decimal.test(which ?? '') && decimal.test(left ?? '');
-    return isReservation && states.has(state ?? '');
+    return isOfOrder(answer);
   }
 
   settled(answer: Answer): boolean {
@@ -102,8 +111,11 @@ export class Order implements Operation {
       else lots.putBack(this.#kept, this.#request.lines);
     }
     if (isReserved) for (const { sku } of this.#request.lines) lots.add(sku);
-    // A caller with an id may ask again; one without does not know of the reservation.
-    if (this.#isLate && isReserved && this.#request.id === undefined) this.#sale.release(this.#reservation);
+    else this.#spared();
+    // A caller with an id may ask again, and an order in a stream is handled. Nobody knows of any other reservation.
+    const { id, entry } = this.#request;
+    if (this.#isLate && isReserved && id === undefined && entry === undefined)
+      this.#sale.release(this.#reservation);
     if (!this.#isLate) this.#answer(code, answer);
     return isReserved;
   }
@@ -111,17 +123,9 @@ export class Order implements Operation {
   #answer(code: string, answer: Answer): void {
     switch (code) {
       case 'reserved':
-      case 'duplicate': {
-        const [, reservation, state, left, origin] = answer;
-        this.#resolve({
-          kind: code,
-          reservation: BigInt(text(reservation)),
-          state: text(state) as ReservationState,
-          leftMs: Number(text(left)),
-          byGate: text(origin) === 'g',
-        });
+      case 'duplicate':
+        this.#resolve(reservedAs(code, answer));
         return;
-      }
       case 'needs-user':
         this.#reject(
           optionError(`${this.#where}: user`, 'a user (the item has a per-user limit)', undefined, true),
@@ -145,12 +149,8 @@ export class Order implements Operation {
       case 'item-closed':
       case 'queue-full':
         return code;
-      case 'failed':
-        return 'already-failed';
-      case 'mismatch':
-        return 'id-mismatch';
       default:
-        return 'unavailable'; // another process has made the same number: the next one is another
+        return ofId(code);
     }
   }
 
@@ -160,7 +160,10 @@ export class Order implements Operation {
 
   late(isSent: boolean): void {
     this.#isLate = true;
-    if (!isSent && this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
+    if (!isSent) {
+      if (this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
+      this.#spared();
+    }
     this.#resolve(unavailable);
   }
 
@@ -170,12 +173,46 @@ export class Order implements Operation {
   }
 }
 
+/** Whether the script gives this answer to an order. */
+function isOfOrder(answer: Answer): boolean {
+  const [code, which, state, left] = answer.map(text);
+  if (code !== 'reserved' && code !== 'duplicate') return refusals.has(code ?? '');
+  const isReservation = decimal.test(which ?? '') && decimal.test(left ?? '');
+  return isReservation && states.has(state ?? '');
+}
+
 /** Whether a refusal is for good. Units that other processes have leased may come back. */
 export function isFinal(answer: Answer): boolean {
   return text(answer[2]) === '1';
 }
 
-function digestOf(request: Request): string {
+function reservedAs(kind: 'reserved' | 'duplicate', answer: Answer): Outcome {
+  const [, reservation, state, left, origin] = answer;
+  return {
+    kind,
+    reservation: BigInt(text(reservation)),
+    state: text(state) as ReservationState,
+    leftMs: Number(text(left)),
+    byGate: text(origin) === 'g',
+  };
+}
+
+function ofId(code: string): 'already-failed' | 'id-mismatch' | 'unavailable' {
+  if (code === 'failed') return 'already-failed';
+  // A collision: another process has made the same number; the next one is another.
+  return code === 'mismatch' ? 'id-mismatch' : 'unavailable';
+}
+
+/** Returns what came of an id that the server was asked for; undefined if it is new. @throws the error of `noReply`. */
+export function recalledAs(answer: Answer): Outcome | undefined {
+  const code = text(answer[0]);
+  if (code === 'new') return undefined;
+  if (!isOfOrder(answer)) throw noReply('what came of an id');
+  return code === 'duplicate' ? reservedAs(code, answer) : { kind: 'refused', reason: ofId(code), line: 0 };
+}
+
+/** Returns a hash of what must be the same when an id comes again. */
+export function digestOf(request: Request): string {
   return createHash('sha256').update(bodyOf(request)).digest('hex').slice(0, 32);
 }
 

@@ -31,14 +31,14 @@ import { audited, type RedisStockAudit } from './audit.js';
 import { countsOf, type RedisStockCounts } from './counts.js';
 import { type FoundOnRedis, foundOf, idOf } from './found.js';
 import { checkedItem, checkedQuantity, type RedisStockItem } from './items.js';
-import { skuKey } from './keys.js';
+import { keyText, skuKey } from './keys.js';
 import { Known } from './known.js';
 import { Lots } from './lots.js';
 import { Member, type MemberCounts } from './member.js';
 import { movementsOf, type RedisMovement } from './movements.js';
 import { type Answer, Call, type Request, type StreamEntry } from './operations.js';
 import { checkedPlan, type Plan, type RedisStockOptions } from './options.js';
-import { Numbers, Order, type Outcome, type Sale } from './order.js';
+import { digestOf, Numbers, Order, type Outcome, recalledAs, type Sale } from './order.js';
 import { findReservation, openSale } from './scripts.js';
 
 /**
@@ -72,8 +72,15 @@ export interface StockInside {
   readonly plan: Plan;
   /** Returns a refusal that is known here; undefined if only the server knows. */
   refusal(request: Request): ReturnType<Known['refusal']>;
-  /** Reserves, without looking for a known refusal. `where` names the method in errors. */
-  settle(where: string, request: Request): Promise<Outcome>;
+  /** Whether the id is that of an order which was admitted, as far as this process has heard. */
+  isAccepted(id: LedgerKey): boolean;
+  /**
+   * Reserves, without looking for a known refusal. `where` names the method in errors. `spared` is called as soon as it
+   * is certain that nothing was reserved, which may be after the answer 'unavailable'.
+   */
+  settle(where: string, request: Request, spared: () => void): Promise<Outcome>;
+  /** Returns what came of the request's id before; undefined if it is new. */
+  recall(where: string, request: Request): Promise<Outcome | undefined>;
 }
 /** Returns undefined if `stock` is none of this copy of sluice. */
 export let insideStock: (stock: unknown) => StockInside | undefined;
@@ -119,7 +126,9 @@ export class RedisStock {
       return {
         plan: stock.#plan,
         refusal: (request) => stock.#refusal(request),
-        settle: (where, request) => stock.#settle(where, request),
+        isAccepted: (id) => stock.#known.isAccepted(id),
+        settle: (where, request, spared) => stock.#settle(where, request, spared),
+        recall: (where, request) => stock.#recall(where, request),
       };
     };
   }
@@ -231,23 +240,34 @@ export class RedisStock {
     return known;
   }
 
-  async #settle(where: string, request: Request): Promise<Outcome> {
+  async #settle(where: string, request: Request, spared = () => {}): Promise<Outcome> {
     if (this.#member.isFull) {
       this.#counts.unavailable++;
+      spared();
       return { kind: 'refused', reason: 'unavailable', line: 0 };
     }
     const kept = this.#lots.keep(request.lines);
-    const order = new Order(where, this.#sale, request, this.#numbers.next(), kept);
+    const order = new Order(where, this.#sale, request, this.#numbers.next(), kept, spared);
     try {
       this.#member.submit(order);
     } catch (error) {
       if (kept !== undefined) this.#lots.putBack(kept, request.lines);
+      spared();
       throw error;
     }
     const outcome = await order.outcome;
     if (outcome.kind !== 'refused') this.#counts[outcome.kind === 'reserved' ? 'reserved' : 'duplicates']++;
     else this.#counts[outcome.reason === 'unavailable' ? 'unavailable' : 'refused']++;
     return outcome;
+  }
+
+  async #recall(where: string, request: Request): Promise<Outcome | undefined> {
+    const answer = await this.#ask(where, 'i', keyText(request.id), digestOf(request));
+    try {
+      return recalledAs(answer);
+    } catch (error) {
+      throw redisError(where, error);
+    }
   }
 
   /** Cancels a reservation of which no caller knows. */

@@ -173,6 +173,22 @@ local function seen(code, reservation)
   return { code, reservation, hold[1], hold[1] == 'held' and hold[2] - now or 0, hold[5] }
 end
 
+-- The answer to an id that is known, nil for another one. \`own\`: the reservation of the order that asks.
+local function recalled(id, digest, own)
+  local known = redis.call('HGET', ids, id)
+  if not known then return nil end
+  local its, what = string.match(known, '^(%S+) (.+)$')
+  if its ~= digest then return { 'mismatch' } end
+  if what == '!' then return { 'failed' } end
+  return seen(what == own and 'reserved' or 'duplicate', what)
+end
+
+-- Only recalls an id.
+function op.i()
+  local id, digest = arg(), arg()
+  return recalled(id, digest, '') or { 'new' }
+end
+
 -- place: 'l', units of this lease are kept for the order; 'o', those of an earlier lease were; 'p', none.
 function op.r()
   local place, origin, reservation, id, digest, user = arg(), arg(), arg(), arg(), arg(), arg()
@@ -183,13 +199,8 @@ function op.r()
     lines[i + 1] = number()
   end
   if id ~= '' then
-    local known = redis.call('HGET', ids, id)
-    if known then
-      local its, what = string.match(known, '^(%S+) (.+)$')
-      if its ~= digest then return { 'mismatch' } end
-      if what == '!' then return { 'failed' } end
-      return seen(what == reservation and 'reserved' or 'duplicate', what)
-    end
+    local earlier = recalled(id, digest, reservation)
+    if earlier then return earlier end
   end
   local present = load(reservation)
   if present then

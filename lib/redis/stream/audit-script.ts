@@ -1,9 +1,9 @@
 import { Script } from '../client/index.js';
 
 /**
- * Reads a page of the stream. Returns for each entry: its id; the id of its order, or false if the entry is foreign;
- * what is remembered of that id, or false. The keys of ids are given by a second call, because a script may use only
- * keys that it was given.
+ * Reads a page of the stream. Returns for each entry: its id; the id of its order, or false if the entry is foreign; 1
+ * if it is of a gate, which remembers ids elsewhere. What is remembered of an id is asked for by a second call, because
+ * a script may use only keys that it was given.
  *
  * KEYS: the stream. ARGV: the first id, how many, the schema.
  */
@@ -11,8 +11,9 @@ export const pageOfOrders: Script = new Script(`
 local page = {}
 for i, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])) do
   local f = entry[2]
-  local ours = #f == 8 and f[1] == 'sluice' and f[3] == 'schema' and f[4] == ARGV[3] and f[5] == 'id'
-  page[i] = { entry[1], ours and f[6] }
+  local of_gate = #f == 10 and f[9] == 'reservation'
+  local ours = (#f == 8 or of_gate) and f[1] == 'sluice' and f[3] == 'schema' and f[4] == ARGV[3] and f[5] == 'id'
+  page[i] = { entry[1], ours and f[6], of_gate and 1 or 0 }
 end
 local t = redis.call('TIME')
 return { t[1] * 1000 + math.floor(t[2] / 1000), page }

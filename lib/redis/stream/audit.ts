@@ -23,7 +23,8 @@ export interface AuditReport {
   readonly twice: readonly string[];
   /**
    * The ids of orders (at most 100) that the server does not remember although their time is not over, or remembers by
-   * another entry: a push of such an order again stores it again.
+   * another entry: a push of such an order again stores it again. Orders of a gate are not looked at: their ids are
+   * remembered with the stock.
    */
   readonly unremembered: readonly string[];
   /** Entries that no worker will get: the only group has read them, none waits for them, and they were not deleted. */
@@ -84,13 +85,21 @@ export async function auditStream(
     const ours = rows.filter(([, id]) => id !== null && id !== undefined && id !== false);
     entries += rows.length;
     foreign += rows.length - ours.length;
-    const remembered = await Promise.all(ours.map(([, id]) => port.send(['GET', keys.id(text(id))])));
-    for (const [i, [entry, id]] of ours.entries()) {
+    const remembered = await Promise.all(
+      ours.map(([, id, ofGate]) =>
+        text(ofGate) === '1' ? undefined : port.send(['GET', keys.id(text(id))]),
+      ),
+    );
+    for (const [i, [entry, id, ofGate]] of ours.entries()) {
       const known = remembered[i];
       if (seen.has(text(id))) add(twice, text(id));
       seen.add(text(id));
       const isYoung = Number(text(entry).split('-')[0]) > Number(now) - rememberMs;
-      if (isYoung && !(typeof known === 'string' && known.startsWith(`${text(entry)} `))) {
+      if (
+        isYoung &&
+        text(ofGate) !== '1' &&
+        !(typeof known === 'string' && known.startsWith(`${text(entry)} `))
+      ) {
         add(unremembered, text(id));
       }
     }

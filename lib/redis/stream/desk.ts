@@ -4,11 +4,12 @@ import { setImmediate } from 'node:timers';
 import { backoffMs } from '../../backoff.js';
 import { onAbort } from '../../input/index.js';
 import { countsIn, type Link, list, retryMs, sleep, text } from '../client/index.js';
+import type { Reservations, Reserved } from './reservations.js';
 import type { Plan } from './worker-options.js';
 import { renew, settle } from './worker-scripts.js';
 
 /** An order that this process has from the stream and has not settled. */
-export interface InHand<T> {
+export interface InHand<T> extends Reserved {
   /** The id of its entry. */
   readonly id: string;
   readonly order: T;
@@ -35,6 +36,7 @@ export interface DeskCounts {
   cancelled: number;
   failed: number;
   expired: number;
+  unconfirmed: number;
   deadLetters: number;
   deadLettersFull: number;
   lost: number;
@@ -62,9 +64,10 @@ const unsettledMax = 4_096;
 /** Keeps the orders in hand, reports to the server what became of them, and renews those that take long. */
 export class Desk<T> {
   readonly counts: DeskCounts = {
-    ...{ handled: 0, cancelled: 0, failed: 0, expired: 0 },
+    ...{ handled: 0, cancelled: 0, failed: 0, expired: 0, unconfirmed: 0 },
     ...{ deadLetters: 0, deadLettersFull: 0, lost: 0, late: 0 },
   };
+  readonly reservations: Reservations;
   readonly #plan: Plan<T>;
   readonly #link: Link;
   readonly #fault: (error: unknown) => Promise<void>;
@@ -76,11 +79,19 @@ export class Desk<T> {
   readonly #unsettled = new Map<string, string>();
   #done: string[] = [];
   #failed: Failed[] = [];
+  /** How many orders are decided, and their reservations are not yet. */
+  #deciding = 0;
   #wake: (() => void) | undefined;
 
-  constructor(plan: Plan<T>, link: Link, fault: (error: unknown) => Promise<void>) {
+  constructor(
+    plan: Plan<T>,
+    link: Link,
+    reservations: Reservations,
+    fault: (error: unknown) => Promise<void>,
+  ) {
     this.#plan = plan;
     this.#link = link;
+    this.reservations = reservations;
     this.#fault = fault;
   }
 
@@ -89,7 +100,7 @@ export class Desk<T> {
   }
 
   get unsettled(): number {
-    return this.#done.length + this.#failed.length;
+    return this.#done.length + this.#failed.length + this.#deciding;
   }
 
   /** Whether no more orders may be handed out before some are settled. */
@@ -131,10 +142,29 @@ export class Desk<T> {
     return one.isOut || one.isLost || performance.now() > one.deadline;
   }
 
-  /** The order is done, by a handler or because it was cancelled: it is not handed out again. */
+  /**
+   * The order is done, by a handler or because it was cancelled: it is not handed out again. Its reservation is decided
+   * first: if this process dies in between, the next one finds it decided.
+   */
   finish(one: InHand<T>): void {
-    this.#unsettled.set(one.id, one.consumer);
-    this.#done.push(one.id);
+    const { id, consumer, decision = 'confirmed' } = one;
+    this.#unsettled.set(id, consumer);
+    if (!this.reservations.has(one)) {
+      this.#acknowledge(id);
+      return;
+    }
+    this.#deciding++;
+    void this.reservations.decide(one, decision).then((resolution) => {
+      this.#deciding--;
+      if (resolution === undefined) this.#wake?.();
+      else this.#acknowledge(id);
+      const isAsDecided = resolution === decision || resolution === `already-${decision}`;
+      if (decision === 'confirmed' && !isAsDecided) this.counts.unconfirmed++;
+    });
+  }
+
+  #acknowledge(id: string): void {
+    this.#done.push(id);
     this.#wake?.();
   }
 
@@ -143,6 +173,7 @@ export class Desk<T> {
     this.counts.failed++;
     const isLast = one.deliveries >= this.#plan.maxDeliveries;
     const delayMs = isLast ? -1 : Math.round(backoffMs(this.#plan.backoff, one.deliveries));
+    if (!isLast) void this.reservations.extend(one, delayMs);
     const { id, consumer, deliveries } = one;
     this.#push({ id, consumer, delayMs, deliveries, reason: 'failed', error: shown(error) });
   }
@@ -165,10 +196,10 @@ export class Desk<T> {
 
   /** Settles what is decided, some milliseconds' worth with each script, until `end` aborts and nothing is left. */
   async settleAll(end: AbortSignal, giveUp: AbortSignal): Promise<void> {
-    onAbort(end, () => this.#wake?.());
+    for (const signal of [end, giveUp]) onAbort(signal, () => this.#wake?.());
     for (let failures = 0; !giveUp.aborted; ) {
-      if (this.unsettled === 0) {
-        if (end.aborted) return;
+      if (this.#done.length + this.#failed.length === 0) {
+        if (end.aborted && this.#deciding === 0) return;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -198,21 +229,28 @@ export class Desk<T> {
       ...[group, maxDead, done.length, ...done],
       ...failed.flatMap((one) => [one.id, one.consumer, one.delayMs, one.deliveries, one.reason, one.error]),
     ];
-    const reply = await this.#link.use(callMs, (port) =>
-      settle.run(port, [keys.stream, keys.retry(group), dead], args),
+    const reply = list(
+      await this.#link.use(callMs, (port) => settle.run(port, [keys.stream, keys.retry(group), dead], args)),
     );
-    const [acknowledged, buried, full] = countsIn(reply, 3) as [number, number, number];
+    const [acknowledged, full] = countsIn(reply.slice(0, 2), 2) as [number, number];
     this.counts.late += done.length - acknowledged;
-    this.counts.deadLetters += buried;
+    this.bury(list(reply[2]), full);
+  }
+
+  /** Counts dead letters. `buried`: for each its reservation, '' for none; `full`: how many found no room. */
+  bury(buried: readonly unknown[], full: number): void {
+    this.counts.deadLetters += buried.length;
     this.counts.deadLettersFull += full;
+    for (const reservation of buried) void this.reservations.release(text(reservation));
   }
 
   /** Renews the orders in hand until `end` aborts. */
   async renewAll(end: AbortSignal): Promise<void> {
     while (!end.aborted) {
-      await sleep(this.#plan.claimIdleMs / 4, end);
+      await sleep(Math.min(this.#plan.claimIdleMs / 4, this.reservations.renewMs), end);
       if (end.aborted) return;
       const held = [...this.#inHand.values()].filter(({ isLost }) => !isLost);
+      for (const one of held) if (one.decision === undefined) void this.reservations.extend(one);
       for (let at = 0; at < held.length; at += renewedPerScript) {
         await this.#renew(held.slice(at, at + renewedPerScript)).catch((error: unknown) =>
           this.#fault(error),

@@ -9,20 +9,38 @@ const version = '1';
 /** The kinds of fields that can be the id of an order: their values have one text each. */
 const idKinds = /^(?:[ui](?:8|16|32|64)|u53|utf8\(\d+\))$/;
 
+/** The names of an entry. The last one is only there for an order of a gate. */
+const names = ['sluice', 'schema', 'id', 'order', 'reservation'] as const;
+const reservationMax = 2n ** 64n - 1n;
+
 /** The error of an entry that is no order: another program wrote it, or it is damaged. */
 class Foreign extends Error {}
 
 /** An order as an entry of a stream has it. */
-export interface Encoded {
+export interface Written<T> {
+  /** The order as a reader of the entry gets it. */
+  readonly order: T;
   readonly id: string;
   readonly body: Buffer;
+}
+
+/** An order to be pushed. */
+export interface Encoded extends Written<unknown> {
   /** A hash of the body: two orders with one id are the same order if they have one body. */
   readonly digest: string;
 }
 
+/** An entry of a stream. */
+export interface Read<T> {
+  readonly order: T;
+  /** The reservation of an order that a gate has admitted; undefined for one that was pushed. */
+  readonly reservation: bigint | undefined;
+}
+
 /**
  * Makes entries of orders, and orders of entries. An entry has four names and values: `sluice` (the version of this
- * form), `schema` (the hash of the record's schema in hexadecimal), `id`, and `order` (the bytes of the record).
+ * form), `schema` (the hash of the record's schema in hexadecimal), `id`, and `order` (the bytes of the record). An
+ * entry that a gate has made has a fifth one, `reservation`: a decimal number of 64 bits.
  */
 export class EntryForm<T> {
   readonly schema: string;
@@ -41,6 +59,13 @@ export class EntryForm<T> {
 
   /** @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) that names the field with a bad value. */
   encode(order: T): Encoded {
+    const written = this.write(order);
+    const digest = createHash('sha256').update(written.body).digest('hex').slice(0, 32);
+    return { ...written, digest };
+  }
+
+  /** As `encode`, without the hash. */
+  write(order: T): Written<T> {
     // A getter of the order may push another order meanwhile.
     const isWithin = this.#isEncoding;
     const scratch = isWithin ? new Scratch(this.#record) : this.#scratch;
@@ -49,7 +74,7 @@ export class EntryForm<T> {
       const { value, body } = scratch.encode(order);
       const id = String(value[this.#id]);
       if (id === '') throw fieldError(this.#id, 'an id that is not empty', id, false);
-      return { id, body, digest: createHash('sha256').update(body).digest('hex').slice(0, 32) };
+      return { order: value, id, body };
     } finally {
       this.#isEncoding = isWithin;
     }
@@ -67,18 +92,26 @@ export class EntryReader<T> {
   }
 
   /** @throws Foreign, with a message that says what is wrong with the entry. */
-  decode(fields: readonly unknown[]): T {
-    if (fields.length !== 8)
-      throw new Foreign(`expected 4 names and values, got ${Math.floor(fields.length / 2)}`);
-    const names = ['sluice', 'schema', 'id', 'order'];
-    for (const [i, name] of names.entries()) {
+  decode(fields: readonly unknown[]): Read<T> {
+    const isOfGate = fields.length === 2 * names.length;
+    if (fields.length !== 8 && !isOfGate)
+      throw new Foreign(`expected 4 or 5 names and values, got ${Math.floor(fields.length / 2)}`);
+    for (const [i, name] of (isOfGate ? names : names.slice(0, 4)).entries()) {
       if (text(fields[2 * i]) !== name) throw new Foreign(`expected the name ${name} at place ${i + 1}`);
     }
     if (text(fields[1]) !== version) throw new Foreign(`expected version ${version} of the form of entries`);
     if (text(fields[3]) !== this.#schema)
       throw new Foreign(`expected an order with the schema ${this.#schema}`);
-    return this.#scratch.decode(bytes(fields[7]));
+    const reservation = isOfGate ? reservationOf(text(fields[9])) : undefined;
+    return { order: this.#scratch.decode(bytes(fields[7])), reservation };
   }
+}
+
+/** @throws Foreign */
+function reservationOf(digits: string): bigint {
+  if (!/^(?:0|[1-9]\d{0,19})$/.test(digits) || BigInt(digits) > reservationMax)
+    throw new Foreign('expected the decimal number of a reservation');
+  return BigInt(digits);
 }
 
 /** Whether a field of this type can be the id of an order. */

@@ -6,7 +6,7 @@ import { optionError, type SluiceError } from '../../input/index.js';
 import { type Call, Handlers, type Limits } from '../../queue/index.js';
 import { entriesOf, entryOf, Link, type RawEntry, retryMs, sleep, text } from '../client/index.js';
 import type { Desk, InHand } from './desk.js';
-import { EntryReader } from './entry.js';
+import { EntryReader, type Read } from './entry.js';
 import type { Plan } from './worker-options.js';
 
 /** Handles an order: `RedisWorkers.run` waits for what it returns. */
@@ -192,17 +192,26 @@ export class Lane<T> {
     const id = text(rawId);
     // A lane that ends gives it back. A group that was made again hands out once more what is in hand.
     if (this.isEnded || this.#desk.has(id) || fields === null) return;
-    let order: T;
+    let read: Read<T>;
     try {
-      order = this.#entries.decode(fields);
+      read = this.#entries.decode(fields);
     } catch (error) {
       this.#desk.refuse(id, this.consumer, deliveries, error);
       return;
     }
     const deadline = askedAt + this.#plan.claimIdleMs;
     const { consumer } = this;
-    const is = { isSuspect, isStarted: false, isLost: false, decision: undefined, isOut: false };
-    const one = { id, order, consumer, deliveries, deadline, ...is };
+    const is = { isSuspect, isStarted: false, isLost: false, isOut: false };
+    const one = {
+      id,
+      ...read,
+      consumer,
+      deliveries,
+      deadline,
+      ...is,
+      decision: undefined,
+      standing: undefined,
+    };
     this.#desk.enter(one);
     this.#waiting.push(one);
     this.#wakeItems?.();
@@ -214,6 +223,10 @@ export class Lane<T> {
     one.isStarted = true;
     this.#running++;
     try {
+      const renewed = this.#desk.reservations.extend(one);
+      // An earlier consumer may have decided it, and died before the server had its acknowledgement.
+      if (one.deliveries > 1) await renewed;
+      if (call.isOver) return;
       await handled(handler, one.order, hold, 'redis');
       // The work is done, even if another consumer has the order by now.
       if (!(hold.decided || one.isOut || call.isOver)) this.#decide(one, 'confirmed');
@@ -251,7 +264,7 @@ export class Lane<T> {
   }
 
   #holdOf(one: InHand<T>): Hold {
-    return new Hold(undefined, one.deliveries, 0, (confirm, _entry, _reservation, quantity) => {
+    return new Hold(one.reservation, one.deliveries, 0, (confirm, _entry, _reservation, quantity) => {
       if (quantity !== 0) {
         throw optionError(
           'Hold.confirm: quantity',
@@ -267,7 +280,7 @@ export class Lane<T> {
       }
       const decision = confirm ? 'confirmed' : 'cancelled';
       this.#decide(one, decision);
-      return decision;
+      return one.standing ?? decision;
     });
   }
 }

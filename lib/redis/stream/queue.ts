@@ -92,6 +92,15 @@ export interface RedisQueueStats {
   readonly inFlight: number;
 }
 
+/** The parts of a queue, for a gate. */
+export interface RedisQueueInside<T> {
+  readonly stream: string;
+  readonly form: EntryForm<T>;
+  readonly maxLength: number;
+}
+/** Returns undefined if `queue` is none of this copy of sluice. */
+export let insideRedisQueue: <T>(queue: RedisQueue<T>) => RedisQueueInside<T> | undefined;
+
 /** The most orders of one script: about a millisecond of the server. */
 const ordersPerScript = 128;
 const listMax = 10_000;
@@ -109,6 +118,13 @@ export class RedisQueue<T> {
   readonly #maxInFlight: number;
   #inFlight = 0;
   readonly #counts = { pushed: 0, duplicates: 0, full: 0, mismatches: 0, retries: 0 };
+
+  static {
+    insideRedisQueue = (queue) => {
+      if (!(typeof queue === 'object' && queue !== null && #form in queue)) return undefined;
+      return { stream: queue.#keys.stream, form: queue.#form, maxLength: queue.#maxLength };
+    };
+  }
 
   /**
    * Makes the object; sends nothing yet.

@@ -19,6 +19,7 @@ import {
 } from '../client/index.js';
 import { Desk, type InHand } from './desk.js';
 import { Lane, type OrderHandler } from './lane.js';
+import { isFinal, Reservations } from './reservations.js';
 import type { Plan } from './worker-options.js';
 import { count, endLease, lease, makeGroup, patrol, retire, tidy } from './worker-scripts.js';
 
@@ -61,7 +62,9 @@ export class Session<T> {
     this.#handler = handler;
     this.#limits = limits;
     this.#link = new Link(plan.redis, plan.keys.stream);
-    this.desk = new Desk(plan, this.#link, (error) => this.#fault(error));
+    const fault = (error: unknown): Promise<void> => this.#fault(error);
+    const reservations = new Reservations(plan.stock, plan.claimIdleMs, fault, this.#giveUp.signal);
+    this.desk = new Desk(plan, this.#link, reservations, fault);
   }
 
   get consumers(): number {
@@ -253,10 +256,9 @@ export class Session<T> {
     ];
     const reply = await this.#script(patrol, [keys.stream, keys.retry(group), dead], args, true);
     const [cursor, dueMs, buried, full, rows] = list(reply);
-    const [letters, refused] = countsIn([buried, full], 2) as [number, number];
+    const [refused] = countsIn([full], 1) as [number];
     this.#cursor = text(cursor);
-    this.desk.counts.deadLetters += letters;
-    this.desk.counts.deadLettersFull += refused;
+    this.desk.bury(list(buried), refused);
     const claimed = list(rows).map((row) => list(row));
     this.counts.claimed += claimed.length;
     lane.bring(claimed, askedAt);
@@ -339,6 +341,11 @@ export class Session<T> {
     if (error instanceof Silent) this.counts.silences++;
     this.lastFault = error instanceof Error ? error.message : String(error);
     publishFault(error);
+    if (error instanceof SluiceError) {
+      // It is of a call of the stock.
+      if (isFinal(error)) this.#stop(error);
+      return;
+    }
     const fault = faultOf(error);
     if (fault === 'final') this.#stop(redisError('RedisWorkers', error));
     if (fault !== 'no-group') return;

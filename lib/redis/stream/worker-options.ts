@@ -3,8 +3,10 @@ import { hostname } from 'node:os';
 import { type Backoff, type BackoffOptions, checkedBackoff } from '../../backoff.js';
 import { Options, optionError } from '../../input/index.js';
 import type { RecordType } from '../../record/index.js';
-import { checkedName, checkedPort, Keys, type RedisPort } from '../client/index.js';
+import { checkedName, checkedPort, hashTag, Keys, type RedisPort } from '../client/index.js';
+import { insideStock, type RedisStock } from '../stock/index.js';
 import { checkedRecord } from './queue.js';
+import type { StockOfWorkers } from './reservations.js';
 
 /** The options of `RedisWorkers`. */
 export interface RedisWorkersOptions<T> {
@@ -14,6 +16,11 @@ export interface RedisWorkersOptions<T> {
   readonly stream: string;
   /** The type of the orders, as the `RedisQueue` has it. */
   readonly record: RecordType<T>;
+  /**
+   * The stock in which a `RedisGate` has reserved the orders of the stream, with the same hash tag: the workers renew,
+   * confirm and cancel their reservations. Without it a handler must do that itself, by `hold.reservation`.
+   */
+  readonly stock?: RedisStock;
   /**
    * The name of the consumer group: each order goes to one worker of each group. It is made if it is not there, and
    * gets all that is in the stream.
@@ -64,6 +71,7 @@ export interface Plan<T> {
   readonly redis: RedisPort;
   readonly keys: Keys;
   readonly record: RecordType<T>;
+  readonly stock: StockOfWorkers | undefined;
   readonly group: string;
   readonly consumer: string;
   /** Whether the program named the consumer, so that its name needs a lease. */
@@ -93,6 +101,7 @@ export function checkedWorkers<T>(options: RedisWorkersOptions<T>): Plan<T> {
       'redis',
       'stream',
       'record',
+      'stock',
       'group',
       'consumer',
       'pool',
@@ -118,6 +127,7 @@ export function checkedWorkers<T>(options: RedisWorkersOptions<T>): Plan<T> {
     redis,
     keys,
     record: checkedRecord(where, given.get('record')),
+    stock: checkedStock(given.get('stock'), keys),
     group: checkedName(`${where}: group`, given.get('group')),
     consumer: isNamed ? checkedName(`${where}: consumer`, given.get('consumer')) : newName(),
     isNamed,
@@ -131,6 +141,22 @@ export function checkedWorkers<T>(options: RedisWorkersOptions<T>): Plan<T> {
     dead,
     maxDead: given.integer('maxDeadLetters', 1, 1_000_000_000, 100_000),
   };
+}
+
+function checkedStock(given: unknown, { stream }: Keys): StockOfWorkers | undefined {
+  if (given === undefined) return undefined;
+  const stock = insideStock(given);
+  if (stock === undefined) throw optionError(`${where}: stock`, 'a RedisStock', given, true);
+  const { keys, holdMs } = stock.plan;
+  if (hashTag(keys.items) !== hashTag(stream)) {
+    throw optionError(
+      `${where}: stock`,
+      `a stock of the sale ${hashTag(stream)}, as the stream is`,
+      keys.begin,
+      false,
+    );
+  }
+  return { stock: given as RedisStock, holdMs };
 }
 
 function checkedPool(given: Options): { readonly min: number; readonly max: number } {

@@ -35,21 +35,25 @@ local function pending(group, id)
   return redis.call('XPENDING', stream, group, id, id, 1)[1]
 end
 
--- Moves an entry to the dead letters. Returns false if these are full: then the entry is looked at again in a minute.
-local function bury(group, id, sole, max_dead, notes)
+-- Moves an entry to the dead letters, and appends its reservation to \`buried\`, or '' if it has none. Returns false if
+-- the dead letters are full: then the entry is looked at again in a minute.
+local function bury(group, id, sole, max_dead, notes, buried)
   local entry = redis.call('XRANGE', stream, id, id)[1]
+  local reservation = ''
   if entry then
     if redis.call('XLEN', dead) >= max_dead then
       redis.call('ZADD', retry, now + 60000, id)
       return false
     end
     local f = entry[2]
+    if #f == 10 and f[9] == 'reservation' then reservation = f[10] end
     -- Lua cannot pass any number of arguments.
     if #f > 128 then f = { 'packed', cmsgpack.pack(f) } end
     for _, note in ipairs(notes) do f[#f + 1] = note end
     redis.call('XADD', dead, '*', unpack(f))
   end
   finish(group, id, sole)
+  buried[#buried + 1] = reservation
   return true
 end
 `;
@@ -75,8 +79,8 @@ return 1
 `);
 
 /**
- * Settles entries. Answers: how many were pending and are done; how many are dead letters now; how many wait for room
- * among the dead letters.
+ * Settles entries. Answers: how many were pending and are done; how many wait for room among the dead letters; for each
+ * that is a dead letter now its reservation, or ''.
  *
  * ARGV: group, maxDead, how many are done, their ids; then for each failed one: id, consumer, ms until its next try
  * (-1: it is a dead letter), deliveries, reason, error.
@@ -84,7 +88,7 @@ return 1
 export const settle: Script = new Script(`${common}
 local group, max_dead, done = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local sole = is_sole(group)
-local acknowledged, buried, full = 0, 0, 0
+local acknowledged, buried, full = 0, {}, 0
 for i = 4, 3 + done do acknowledged = acknowledged + finish(group, ARGV[i], sole) end
 for i = 4 + done, #ARGV, 6 do
   local id, consumer, delay = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -96,11 +100,11 @@ for i = 4 + done, #ARGV, 6 do
     else
       local notes = { 'sluice:id', id, 'sluice:group', group, 'sluice:consumer', consumer,
         'sluice:deliveries', ARGV[i + 3], 'sluice:reason', ARGV[i + 4], 'sluice:error', ARGV[i + 5] }
-      if bury(group, id, sole, max_dead, notes) then buried = buried + 1 else full = full + 1 end
+      if not bury(group, id, sole, max_dead, notes, buried) then full = full + 1 end
     end
   end
 end
-return { acknowledged, buried, full }
+return { acknowledged, full, buried }
 `);
 
 /**
@@ -109,21 +113,22 @@ return { acknowledged, buried, full }
  * consumers it hands out at most \`suspects\`: one of them may have ended its process.
  *
  * ARGV: group, consumer, idle ms, maxDeliveries, count, suspects, maxDead, cursor.
- * Answers: the next cursor; ms until the next entry is due (-1: none waits); buried; full; the entries, each
- * { id, fields, deliveries, whether it is a suspect }.
+ * Answers: the next cursor; ms until the next entry is due (-1: none waits); for each entry that is a dead letter now
+ * its reservation, or ''; how many wait for room there; the entries, each { id, fields, deliveries, whether it is a
+ * suspect }.
  */
 export const patrol: Script = new Script(`${common}
 local group, me, idle, max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local count, suspects, max_dead, cursor = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local sole = is_sole(group)
-local out, buried, full = {}, 0, 0
+local out, buried, full = {}, {}, 0
 
 local function take(p, suspect)
   local id, consumer, deliveries = p[1], p[2], p[4]
   if deliveries >= max then
     local notes = { 'sluice:id', id, 'sluice:group', group, 'sluice:consumer', consumer,
       'sluice:deliveries', deliveries, 'sluice:reason', 'deliveries', 'sluice:error', '' }
-    if bury(group, id, sole, max_dead, notes) then buried = buried + 1 else full = full + 1 end
+    if not bury(group, id, sole, max_dead, notes, buried) then full = full + 1 end
     return false
   end
   redis.call('ZREM', retry, id)

@@ -38,6 +38,11 @@ export interface RedisWorkersStats {
   readonly failed: number;
   /** Decisions that came too late: another consumer may have had the order. */
   readonly expired: number;
+  /**
+   * Orders that handlers have done, but whose reservation was not sold: their hold had run out, or somebody cancelled
+   * it. Each is published on `sluice:gate:not-confirmed`.
+   */
+  readonly unconfirmed: number;
   /** Orders that were claimed, for another try or from a silent consumer. */
   readonly claimed: number;
   /** Entries that these workers have moved to the dead letters. */
@@ -159,7 +164,7 @@ export class RedisWorkers<T> {
    */
   stats(): RedisWorkersStats {
     const session = this.#session;
-    const zero = { handled: 0, cancelled: 0, failed: 0, expired: 0 };
+    const zero = { handled: 0, cancelled: 0, failed: 0, expired: 0, unconfirmed: 0 };
     const none = { ...zero, deadLetters: 0, deadLettersFull: 0, lost: 0, late: 0 };
     const still = { claimed: 0, faults: 0, silences: 0, grown: 0, shrunk: 0 };
     return {
