@@ -8,6 +8,12 @@ export {
   type RedisPort,
 } from './client/index.js';
 export {
+  type RedisAdmission,
+  RedisGate,
+  type RedisGateOptions,
+  type RedisGateStats,
+} from './gate/index.js';
+export {
   type RedisAllowed,
   type RedisDecision,
   type RedisDenied,
@@ -19,12 +25,6 @@ export {
   type RedisWindow,
   type TokenLeaseOptions,
 } from './limiter/index.js';
-
-  type RedisAdmission,
-  RedisGate,
-  type RedisGateOptions,
-  type RedisGateStats,
-} from './gate/index.js';
 
 export {
   type DurabilityOptions,
