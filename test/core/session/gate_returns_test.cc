@@ -112,7 +112,7 @@ TEST_CASE("the returns of all gates share one thread slot in the limiter and one
   SharedGate gate(Shape{});
   const GateReturns::LimiterPart limiter{
       {gate.limiter.segment(), nullptr, gate.clock(), ++gate.limiter.sessions, {}, {}}, gate.limiter.host};
-  const GateReturns::StockPart stock{gate.stock(), gate.clock()};
+  const StockLedger stock = gate.stock();
   std::optional<GateReturns> other(std::in_place);
   CHECK(other->open(&limiter, &stock));
   CHECK(gate.limiter.threads() == 1);
