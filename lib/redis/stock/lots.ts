@@ -3,7 +3,6 @@ import { type CartLine, Stock, sellUntil } from '../../stock/index.js';
 import { countsIn, list, noReply } from '../client/index.js';
 import { itemsMax } from './items.js';
 import { skuKey } from './keys.js';
-import type { Argument } from './operations.js';
 import type { LeaseOptions } from './options.js';
 
 /** How much of the newest demand counts in the smoothed demand. */
@@ -136,7 +135,7 @@ export class Lots {
   }
 
   /** Returns the items of a call, with the arguments for each. */
-  wishes(): { lots: readonly Lot[]; given: readonly Argument[] } {
+  wishes(): { lots: readonly Lot[]; given: ReadonlyArray<string | number> } {
     const lots = [...this.#active];
     return { lots, given: lots.flatMap((lot) => [lot.key, this.#wanted(lot), lot.returned]) };
   }

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
@@ -15,7 +16,7 @@ import {
   text,
 } from '../client/index.js';
 import type { Lots } from './lots.js';
-import type { Answer, Argument, Operation } from './operations.js';
+import type { Answer, Operation, Sending, Value } from './operations.js';
 import type { Plan } from './options.js';
 import { isFinal } from './order.js';
 import { sync } from './sync-script.js';
@@ -28,7 +29,6 @@ const journalMs = 10_000;
 const journalMax = 100_000;
 /** How many ids of admitted orders the server announces to those that come later. */
 const announcedMax = 1_000_000;
-const newsPerCall = 1_000;
 
 interface Batch {
   readonly operations: readonly Operation[];
@@ -176,19 +176,22 @@ export class Member {
     for (const operation of operations) operation.prepare?.();
     const { lots, given } = this.#lots.wishes();
     const streams: string[] = [];
-    const wanted = operations.flatMap((operation) =>
-      operation.arguments((stream) => numberOf(stream, streams)),
-    );
+    const bodies: Buffer[] = [];
+    const sending: Sending = {
+      stream: (key) => (streams.includes(key) ? streams.indexOf(key) + 1 : streams.push(key)),
+      bytes: (bytes) => bodies.push(bytes),
+    };
+    const wanted = JSON.stringify(operations.map((operation) => operation.values(sending)));
     const { plan, ttlMs } = { plan: this.#plan, ttlMs: this.#plan.lease?.ttlMs ?? 0 };
-    const args: Argument[] = [
+    const args = [
       ...[this.#name, this.#fence, ttlMs, batch?.number ?? 0, operations.length],
-      ...[plan.rememberMs, plan.movements, announcedMax, this.#announced, lots.length],
+      ...[plan.rememberMs, plan.movements, announcedMax, this.#announced, lots.length, ...given, wanted],
     ];
     const sentAt = bootTimeMs();
     this.counts.calls++;
     const reply = list(
       await this.#link.use(this.#callMs + this.#waitMs, async (port) => {
-        const said = await sync.run(port, [...plan.keys.all, ...streams], [...args, ...given, ...wanted]);
+        const said = await sync.run(port, [...plan.keys.all, ...streams], [...args, ...bodies]);
         if (batch !== undefined && isDone(said)) await this.#durable(port);
         return said;
       }),
@@ -216,8 +219,8 @@ export class Member {
 
   /** Takes an answer. Nothing is changed unless all of it is what the script answers. */
   #heard(reply: readonly unknown[], batch: Batch | undefined, heardOfItems: () => boolean): boolean {
-    const answers = list(reply[4]).map((answer) => list(answer));
     const operations = batch?.operations ?? [];
+    const answers = operations.length === 0 ? [] : answersIn(reply[4]);
     const [fence, number] = [whole(reply[1]), whole(reply[2])];
     if (operations.length > 0 && answers.length !== operations.length)
       throw noReply('one answer per operation');
@@ -232,7 +235,7 @@ export class Member {
     if (batch !== undefined) this.#settle(batch, answers);
     const isBehind = batch === undefined && number < this.#number;
     if (isBehind) this.#repeat(number);
-    return mustGive || isBehind || news.length >= newsPerCall;
+    return mustGive || isBehind || news.length > 0;
   }
 
   #settle(batch: Batch, answers: readonly Answer[]): void {
@@ -331,10 +334,10 @@ export class Member {
     const { lots, given } = this.#lots.wishes();
     const args = [
       ...[this.#name, this.#fence, 0, 0, 0, this.#plan.rememberMs, this.#plan.movements],
-      ...[announcedMax, this.#announced, lots.length],
+      ...[announcedMax, this.#announced, lots.length, ...given, '[]'],
     ];
     try {
-      await this.#link.use(this.#callMs, (port) => sync.run(port, this.#plan.keys.all, [...args, ...given]));
+      await this.#link.use(this.#callMs, (port) => sync.run(port, this.#plan.keys.all, args));
     } catch {
       // The server gives the units to others when the lease is over.
     }
@@ -356,8 +359,8 @@ class Repetition implements Operation {
     this.#operation.prepare?.();
   }
 
-  arguments(streamNumber: (stream: string) => number): readonly Argument[] {
-    return this.#operation.arguments(streamNumber);
+  values(sending: Sending): readonly Value[] {
+    return this.#operation.values(sending);
   }
 
   isAnswer(answer: Answer): boolean {
@@ -378,9 +381,14 @@ class Repetition implements Operation {
   failed(): void {}
 }
 
-function numberOf(stream: string, streams: string[]): number {
-  const at = streams.indexOf(stream);
-  return at >= 0 ? at + 1 : streams.push(stream);
+/** Returns the answers to a batch. @throws the error of `noReply`. */
+function answersIn(reply: unknown): readonly Answer[] {
+  try {
+    const answers: unknown = JSON.parse(text(reply));
+    return list(answers).map(list);
+  } catch {
+    throw noReply('answers to operations');
+  }
 }
 
 function isDone(reply: unknown): boolean {

@@ -1,16 +1,6 @@
 import { Options, optionError } from '../../input/index.js';
 import type { Movement } from '../../stock/index.js';
-import {
-  countsIn,
-  entryOf,
-  list,
-  mapOf,
-  noReply,
-  type Reader,
-  redisError,
-  sleep,
-  text,
-} from '../client/index.js';
+import { countsIn, entryOf, list, noReply, type Reader, redisError, sleep, text } from '../client/index.js';
 import { keyOf, skuOf } from './keys.js';
 import type { Plan } from './options.js';
 
@@ -18,14 +8,16 @@ import type { Plan } from './options.js';
 export interface RedisMovement extends Omit<Movement, 'position' | 'timeMs' | 'kind'> {
   /** What happened: see `Movement`. */
   readonly kind: Exclude<Movement['kind'], 'returned' | 'reversed'>;
-  /** Where it stands in the stream: the id of its entry. */
+  /** Where it stands in the stream. */
   readonly position: string;
   /** When it happened, in milliseconds since 1970 by the server's clock. */
   readonly timeMs: number;
 }
 
 const kinds = /^(?:added|restocked|withdrawn|closed|reopened|reserved|confirmed|cancelled|expired)$/;
-const pageMax = 256;
+/** The id of an entry, and which of its movements. */
+const place = /^\d{1,19}-\d{1,19}\.\d{1,6}$/;
+const pageMax = 32;
 const pollMs = 100;
 const where = 'RedisStock.movements';
 
@@ -38,8 +30,8 @@ export function movementsOf(
 ): AsyncGenerator<RedisMovement, void, undefined> {
   const given = new Options(where, options, ['from', 'signal']);
   const signal = given.signal();
-  const from = given.get('from') ?? '0';
-  if (typeof from !== 'string' || !/^\d{1,19}(?:-\d{1,19})?$/.test(from)) {
+  const from = given.get('from') ?? '0-0.0';
+  if (typeof from !== 'string' || !place.test(from)) {
     throw optionError(`${where}: from`, 'the position of a movement', from, typeof from !== 'string');
   }
   if (plan.movements === 0) throw optionError(where, 'a stock that keeps movements', 0, false);
@@ -53,41 +45,60 @@ async function* read(
   signal: AbortSignal | undefined,
   isOver: () => boolean,
 ): AsyncGenerator<RedisMovement, void, undefined> {
-  for (let last = from; ; ) {
+  for (let [last = '', seen = ''] = from.split('.'); ; ) {
     signal?.throwIfAborted();
-    let page: RedisMovement[];
+    let page: readonly unknown[];
+    let movements: RedisMovement[];
     try {
-      const command = ['XRANGE', stream, `(${last}`, '+', 'COUNT', String(pageMax)];
-      page = await reader.read(
-        (port) => port.send(command),
-        (reply) => list(reply).map((entry) => movementOf(entry)),
-      );
+      // From the last entry on: it may have been read in part.
+      const command = ['XRANGE', stream, last, '+', 'COUNT', String(pageMax)];
+      page = await reader.read((port) => port.send(command), list);
+      movements = page.flatMap((entry) => movementsIn(entry));
     } catch (error) {
       throw redisError(where, error);
     }
-    for (const movement of page) {
+    const isNew = ({ position }: RedisMovement): boolean => {
+      const [entry = '', index] = position.split('.');
+      return entry !== last || Number(index) > Number(seen);
+    };
+    const news = last === '0-0' ? movements : movements.filter(isNew);
+    for (const movement of news) {
       yield movement;
       signal?.throwIfAborted();
     }
-    last = page.at(-1)?.position ?? last;
-    if (page.length > 0) continue;
+    [last = '', seen = ''] = news.at(-1)?.position.split('.') ?? [last, seen];
+    if (news.length > 0) continue;
     if (isOver()) return;
     await sleep(pollMs, signal ?? new AbortController().signal);
   }
 }
 
-/** @throws the error of `noReply`. */
-function movementOf(entry: unknown): RedisMovement {
+/** The names of a movement's values, in their order. An entry has those of some movements, one after the other. */
+const names = ['kind', 'sku', 'quantity', 'reservation', 'user'];
+
+/** Returns the movements of an entry of the stream. @throws the error of `noReply`. */
+function movementsIn(entry: unknown): RedisMovement[] {
   const [id, fields] = entryOf(entry);
-  const position = text(id);
-  const facts = mapOf(fields);
-  const [kind, sku, reservation, user] = ['kind', 'sku', 'reservation', 'user'].map((name) =>
-    text(facts.get(name) ?? ''),
-  ) as [string, string, string, string];
-  const [quantity] = countsIn([facts.get('quantity')], 1) as [number];
+  const values = list(fields).map(text);
+  const each = 2 * names.length;
+  if (values.length === 0 || values.length % each !== 0) throw noReply('movements');
+  return Array.from({ length: values.length / each }, (_, i) =>
+    movementOf(`${text(id)}.${i}`, values.slice(i * each, (i + 1) * each)),
+  );
+}
+
+function movementOf(position: string, values: readonly string[]): RedisMovement {
+  const [kind, sku, , reservation, user] = names.map((_, i) => values[2 * i + 1] ?? '') as [
+    ...[string, string, string, string, string],
+  ];
+  const [quantity] = countsIn([values[5]], 1) as [number];
   const isMovement =
-    kinds.test(kind) && /^[nt]./.test(sku) && /^\d*$/.test(reservation) && /^\d+-\d+$/.test(position);
-  if (!isMovement) throw noReply('a movement');
+    names.every((name, i) => values[2 * i] === name) &&
+    kinds.test(kind) &&
+    /^[nt]./.test(sku) &&
+    /^\d{0,20}$/.test(reservation) &&
+    place.test(position);
+  if (!isMovement) throw noReply('movements');
   return {
     ...{ kind: kind as RedisMovement['kind'], position, sku: skuOf(sku), quantity },
     timeMs: Number(position.split('-')[0]),

@@ -4,8 +4,8 @@ import type { CartLine, LedgerKey } from '../../stock/index.js';
 import { redisError, text } from '../client/index.js';
 import { keyText, skuKey } from './keys.js';
 
-/** An argument of a script. */
-export type Argument = string | number | Buffer;
+/** A value of an operation, as JSON has it. */
+export type Value = string | number | readonly Value[];
 
 /** What the server has answered to an operation: the name of what came of it, then details. */
 export type Answer = readonly unknown[];
@@ -16,12 +16,20 @@ export type Answer = readonly unknown[];
  */
 export type Place = 'lease' | 'lost' | 'pool';
 
+/** What goes along with the operations of a call. Both functions return a number from 1 on; 0 means none. */
+export interface Sending {
+  /** Adds a stream to the keys. */
+  stream(key: string): number;
+  /** Adds bytes to the arguments. */
+  bytes(bytes: Buffer): number;
+}
+
 /** One thing that a member wants of the server. It is carried out once, however often it is sent. */
 export interface Operation {
   /** Called before each sending, for what must be sent beside it. */
   prepare?(): void;
-  /** Returns its arguments. `streamNumber` returns the number of a stream among the keys, from 1 on. */
-  arguments(streamNumber: (stream: string) => number): readonly Argument[];
+  /** Returns its name and its values. */
+  values(sending: Sending): readonly Value[];
   /** Whether this is an answer that the script gives to it. */
   isAnswer(answer: Answer): boolean;
   /**
@@ -58,14 +66,14 @@ export interface Request {
 
 const places: Readonly<Record<Place, string>> = { lease: 'l', lost: 'o', pool: 'p' };
 
-/** Returns the arguments of an order. `stream`: the number of its stream among the keys, from 1 on; 0 for none. */
-export function orderArguments(
+/** Returns the name and the values of an order. */
+export function orderValues(
   request: Request,
   place: Place,
   reservation: bigint,
   digest: string,
-  stream: number,
-): Argument[] {
+  sending: Sending,
+): Value[] {
   const { entry } = request;
   return [
     ...[
@@ -76,23 +84,24 @@ export function orderArguments(
       keyText(request.id),
       digest,
     ],
-    ...[keyText(request.user), Math.round(request.holdMs), stream],
-    ...(entry === undefined ? [0, '', '', ''] : [entry.maxLength, entry.schema, entry.id, entry.body]),
-    request.lines.length,
-    ...request.lines.flatMap(({ sku, quantity }) => [skuKey(sku), quantity]),
+    ...[keyText(request.user), Math.round(request.holdMs)],
+    request.lines.flatMap(({ sku, quantity }) => [skuKey(sku), quantity]),
+    ...(entry === undefined
+      ? [0]
+      : [sending.stream(entry.stream), entry.maxLength, entry.schema, entry.id, sending.bytes(entry.body)]),
   ];
 }
 
-/** An operation with arguments that stay as they are, and the promise of its answer. */
+/** An operation with values that stay as they are, and the promise of its answer. */
 export class Call implements Operation {
   readonly answer: Promise<Answer>;
   readonly #what: string;
-  readonly #given: readonly Argument[];
+  readonly #given: readonly Value[];
   #resolve!: (answer: Answer) => void;
   #reject!: (error: Error) => void;
 
   /** `what` names the method in errors. */
-  constructor(what: string, ...given: readonly Argument[]) {
+  constructor(what: string, ...given: readonly Value[]) {
     this.#what = what;
     this.#given = given;
     this.answer = new Promise((resolve, reject) => {
@@ -101,7 +110,7 @@ export class Call implements Operation {
     });
   }
 
-  arguments(): readonly Argument[] {
+  values(): readonly Value[] {
     return this.#given;
   }
 

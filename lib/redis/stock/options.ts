@@ -62,7 +62,7 @@ export interface RedisStockOptions {
    * to 2,592,000,000. Default: an hour. The server needs about 500 bytes for each.
    */
   readonly rememberMs?: number;
-  /** How many changes the server keeps for `movements()`, about: 0 (none) to 1,000,000. Default: 4,096. */
+  /** At least how many changes the server keeps for `movements()`: 0 (none) to 1,000,000. Default: 4,096. */
   readonly movements?: number;
   /** How long a call waits for the server's answer, in milliseconds: 10 to 3,600,000. Default: 5,000. */
   readonly timeoutMs?: number;

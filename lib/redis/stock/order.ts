@@ -4,7 +4,14 @@ import type { Refusal, ReservationState } from '../../stock/index.js';
 import { noReply, redisError, text } from '../client/index.js';
 import { bodyOf, type Known } from './known.js';
 import type { Kept, Lots } from './lots.js';
-import { type Answer, type Argument, type Operation, orderArguments, type Request } from './operations.js';
+import {
+  type Answer,
+  type Operation,
+  orderValues,
+  type Request,
+  type Sending,
+  type Value,
+} from './operations.js';
 
 /** What came of an order. */
 export type Outcome =
@@ -40,6 +47,9 @@ const refusals: ReadonlySet<string> = new Set([
 ]);
 const states: ReadonlySet<string> = new Set(['held', 'confirmed', 'cancelled', 'expired', 'unknown']);
 const decimal = /^\d{1,20}$/;
+
+/** Requests of at most so many characters are kept as they are. */
+const digestMax = 40;
 
 const unavailable: Outcome = { kind: 'refused', reason: 'unavailable', line: 0 };
 
@@ -87,10 +97,8 @@ export class Order implements Operation {
     if (this.#kept === undefined) this.#sale.lots.giveBack(this.#request.lines);
   }
 
-  arguments(streamNumber: (stream: string) => number): readonly Argument[] {
-    const { entry } = this.#request;
-    const stream = entry === undefined ? 0 : streamNumber(entry.stream);
-    return orderArguments(this.#request, this.#place, this.#reservation, this.#digest, stream);
+  values(sending: Sending): readonly Value[] {
+    return orderValues(this.#request, this.#place, this.#reservation, this.#digest, sending);
   }
 
   get #place(): 'lease' | 'lost' | 'pool' {
@@ -212,8 +220,11 @@ export function recalledAs(answer: Answer): Outcome | undefined {
 }
 
 /** Returns a hash of what must be the same when an id comes again. */
-export function digestOf(request: Request): string {
-  return createHash('sha256').update(bodyOf(request)).digest('hex').slice(0, 32);
+export /** Returns a text without spaces that is the same for the same order: short ones as they are, others as SHA-256. */
+function digestOf(request: Request): string {
+  const body = bodyOf(request);
+  if (body.length <= digestMax) return encodeURIComponent(body);
+  return createHash('sha256').update(body).digest('hex').slice(0, 32);
 }
 
 const countedBits = 24n;

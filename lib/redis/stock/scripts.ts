@@ -1,5 +1,5 @@
 import { Script } from '../client/index.js';
-import { holdLua, saleLua } from './sync-script.js';
+import { saleLua } from './sale-lua.js';
 
 /**
  * Opens a sale, and makes what is missing of it. An item that is there stays as it is.
@@ -10,8 +10,7 @@ import { holdLua, saleLua } from './sync-script.js';
  * sluice has made; or 'limit', the index of an item that has another limit, and that limit.
  */
 export const openSale: Script = new Script(`${saleLua}
-local remember, moves_max = 0, number()
-${holdLua}
+local moves_max = number()
 local version = redis.call('HGET', items, 'version')
 if version and version ~= '1' then return { 'format', version } end
 for i = 2, #ARGV, 3 do
@@ -33,6 +32,7 @@ while at < #ARGV do
     added = added + 1
   end
 end
+publish(moves_max)
 return { 'open', added }
 `);
 
