@@ -33,7 +33,7 @@ import { type FoundOnRedis, foundOf, idOf } from './found.js';
 import { checkedItem, checkedQuantity, type RedisStockItem } from './items.js';
 import { keyText, skuKey } from './keys.js';
 import { Known } from './known.js';
-import { Lots } from './lots.js';
+import { type Kept, Lots } from './lots.js';
 import { Member, type MemberCounts } from './member.js';
 import { movementsOf, type RedisMovement } from './movements.js';
 import { type Answer, Call, type Request, type StreamEntry } from './operations.js';
@@ -246,9 +246,11 @@ export class RedisStock {
       spared();
       return { kind: 'refused', reason: 'unavailable', line: 0 };
     }
-    const kept = this.#lots.keep(request.lines);
-    const order = new Order(where, this.#sale, request, this.#numbers.next(), kept, spared);
+    let kept: Kept | undefined;
+    let order: Order;
     try {
+      kept = this.#lots.keep(request.lines);
+      order = new Order(where, this.#sale, request, this.#numbers.next(), kept, spared);
       this.#member.submit(order);
     } catch (error) {
       if (kept !== undefined) this.#lots.putBack(kept, request.lines);
