@@ -7,8 +7,9 @@ import {
   publishAdmission,
 } from '../../gate/index.js';
 import { constructorError, SluiceError } from '../../input/index.js';
-import type { Decision, Key, Limiter } from '../../limiter/index.js';
+import type { Denied, Key, Limiter } from '../../limiter/index.js';
 import { type CartLine, summed } from '../../stock/index.js';
+import type { RedisDenied, RedisLimiter } from '../limiter/index.js';
 import type { RedisStock, Request, StreamEntry } from '../stock/index.js';
 import type { RedisQueue } from '../stream/index.js';
 import { admissionOf, type RedisAdmission, refusedFor } from './admission.js';
@@ -28,7 +29,7 @@ export class RedisGate<T> {
   /** The stock that units are reserved in. */
   readonly stock: RedisStock;
   /** The limiter that is charged; undefined without one. */
-  readonly limiter: Limiter | undefined;
+  readonly limiter: Limiter | RedisLimiter | undefined;
   /** The queue that admitted orders go to; undefined without one. */
   readonly queue: RedisQueue<T> | undefined;
   readonly #parts: Parts<T>;
@@ -107,7 +108,7 @@ export class RedisGate<T> {
    * the limiter refuses, it does so as soon as this process has heard of the first one, within about a heartbeat of the
    * stock; before that it is 'rate-limited'.
    *
-   * 'unavailable': no answer came within the `timeoutMs` of the stock, or `maxPending` calls of it wait. The order may
+   * 'unavailable': no answer came within the `timeoutMs` of the stock or the limiter, or `maxPending` calls wait. It may
    * be admitted or not, or be so later: ask again with the same id. An order without an id whose answer comes too late
    * is still handled, if there is a queue. The limiter gets its charge back as soon as it is certain that nothing was
    * reserved.
@@ -117,7 +118,7 @@ export class RedisGate<T> {
    * @returns A promise of the `outcome`, with its details.
    * @throws (rejects) TypeError, RangeError: `ERR_SLUICE_FIELD` naming a field with a bad value, `ERR_SLUICE_OPTION`
    *   naming a bad, missing or unknown option; SluiceError `ERR_SLUICE_REDIS` if the server refuses the command,
-   *   `ERR_SLUICE_DISPOSED` after `close` of the gate, the stock or the limiter.
+   *   `ERR_SLUICE_DISPOSED` (of a `RedisLimiter` `ERR_SLUICE_CLOSED`) after `close` of the gate or a part of it.
    * @example
    * const admission = await redisGate.admit({ orderId: 1, sku: 7, quantity: 1, user: 42 });
    * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
@@ -249,6 +250,6 @@ export class RedisGate<T> {
   }
 }
 
-function limitedBy({ tier, window, retryAfterMs }: Decision & { readonly allowed: false }): RedisAdmission {
-  return { outcome: 'rate-limited', tier, window, retryAfterMs };
+function limitedBy({ tier, window, retryAfterMs }: Denied | RedisDenied): RedisAdmission {
+  return tier === 'unavailable' ? unavailable : { outcome: 'rate-limited', tier, window, retryAfterMs };
 }

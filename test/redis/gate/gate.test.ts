@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { Limiter, record, u32, utf8 } from 'sluice';
-import { RedisGate, type RedisPort, RedisQueue } from 'sluice/redis';
+import { RedisGate, RedisLimiter, type RedisPort, RedisQueue } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fields, order } from '../../gate/order.js';
 import { mistyped } from '../../mistyped.js';
@@ -171,6 +171,51 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
     expect(await second.gate.admit(order(2))).toMatchObject({ outcome: 'rate-limited' });
   });
 
+  it('is limited over all machines by a RedisLimiter, which a refusal does not charge', async () => {
+    const redis = await connect(server.port);
+    const open = () =>
+      RedisLimiter.open({
+        ...{ redis, prefix: 'test', name: 'gate', slidingWindow: { limit: 3, windowMs: 600_000 } },
+        ...{ keys: { max: 100 }, lease: false as const },
+      });
+    const [first, second] = [await open(), await open()];
+    const here = await opened({ limiter: first, items: [{ sku: 1, quantity: 9 }] });
+    const there = await opened({ limiter: second, sale: here.sale });
+    const remaining = async (key: string): Promise<number> => (await first.peek({ key })).remaining;
+    expect(await here.gate.admit(order(1, { quantity: 10 }), { key: 'a' })).toEqual({ outcome: 'sold-out' });
+    await until('the charge is back', async () => (await remaining('a')) === 3);
+    expect(await here.gate.admit(order(2), { key: 'a' })).toMatchObject({ outcome: 'admitted' });
+    expect(await there.gate.admit(order(3), { key: 'a' })).toMatchObject({ outcome: 'admitted' });
+    expect(await there.gate.admit(order(4), { key: 'a' })).toMatchObject({ outcome: 'admitted' });
+    expect(await here.gate.admit(order(5), { key: 'a' })).toMatchObject({
+      ...{ outcome: 'rate-limited', tier: 'sliding-window', window: 0 },
+    });
+    expect(here.gate.refusal(order(6), { key: 'a' })).toMatchObject({ outcome: 'rate-limited' });
+    expect(here.gate.refusal(order(6), { key: 'b' })).toBeUndefined();
+    expect(here.gate.refusal(order(2), { key: 'a' })).toBeUndefined();
+    expect(await here.gate.admit(order(2), { key: 'a' })).toMatchObject({ duplicate: true });
+    expect(await here.gate.admit(order(5), { key: 'b' })).toMatchObject({ outcome: 'admitted' });
+    await Promise.all([first.close(), second.close()]);
+    await expect(here.gate.admit(order(7), { key: 'b' })).rejects.toMatchObject({
+      code: 'ERR_SLUICE_CLOSED',
+    });
+  });
+
+  it("is 'unavailable' while the server of its limiter does not answer", async () => {
+    const proxy = await TcpProxy.before(server.port);
+    proxies.push(proxy);
+    const limiter = await RedisLimiter.open({
+      ...{ redis: await connect(proxy.port), prefix: 'test', name: 'away', timeoutMs: 100 },
+      tokenBucket: { ratePerSecond: 1, burst: 9 },
+    });
+    const { gate, stock } = await opened({ limiter });
+    proxy.isHole = true;
+    expect(await gate.admit(order(1))).toEqual({ outcome: 'unavailable' });
+    expect(await stock.counts(1)).toMatchObject({ reserved: 0 });
+    expect(gate.stats()).toMatchObject({ unavailable: 1, rateLimited: 0 });
+    await limiter.close();
+  });
+
   it('without a queue leaves the reservations to the caller', async () => {
     const { redis, sale, stock } = await opened();
     const gate = RedisGate.create<{ what: number; n: bigint; by: string }>({
@@ -282,7 +327,7 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
       [{ queue: {} }, /create: queue: expected a RedisQueue/],
       [{ queue: queueOf('test:{other}:orders') }, /create: queue: .* the hash tag \{s\d+\}/],
       [{ queue: queueOf(`test:{${sale}}:movements`) }, /create: queue: .* no key of the stock/],
-      [{ limiter: {} }, /create: limiter: expected a Limiter/],
+      [{ limiter: {} }, /create: limiter: expected a Limiter or a RedisLimiter/],
       [{ limiter: depth }, /create: limiter: expected a limiter without queueDepth/],
       [{ fields: undefined }, /create: fields: user/],
       [{ fields: { ...fields, user: undefined } }, /create: fields: user/],
