@@ -70,8 +70,8 @@ export interface RedisStockStats extends MemberCounts {
 /** The parts of a stock, for the gate. */
 export interface StockInside {
   readonly plan: Plan;
-  /** Returns a refusal that is known here; undefined if only the server knows. */
-  refusal(request: Request): ReturnType<Known['refusal']>;
+  /** Returns a refusal that is known here; undefined if only the server knows. `isAnswer`: the id stays refused. */
+  refusal(request: Request, isAnswer: boolean): ReturnType<Known['refusal']>;
   /** Whether the id is that of an order which was admitted, as far as this process has heard. */
   isAccepted(id: LedgerKey): boolean;
   /**
@@ -125,7 +125,7 @@ export class RedisStock {
       if (!(typeof stock === 'object' && stock !== null && #plan in stock)) return undefined;
       return {
         plan: stock.#plan,
-        refusal: (request) => stock.#refusal(request),
+        refusal: (request, isAnswer) => stock.#refusal(request, isAnswer),
         isAccepted: (id) => stock.#known.isAccepted(id),
         settle: (where, request, spared) => stock.#settle(where, request, spared),
         recall: (where, request) => stock.#recall(where, request),
@@ -217,7 +217,7 @@ export class RedisStock {
    */
   refusal(request: ReserveOptions): RedisRefused | undefined {
     const checked = this.#requestOf(checkedReserve('RedisStock.refusal', request));
-    const known = this.#known.refusal(checked);
+    const known = this.#known.refusal(checked, true);
     return known && refused(known.reason, known.line, checked.lines, false);
   }
 
@@ -226,13 +226,13 @@ export class RedisStock {
   }
 
   async #reserve(where: string, request: Request): Promise<Reserved | RedisRefused> {
-    const known = this.#refusal(request);
+    const known = this.#refusal(request, true);
     if (known !== undefined) return refused(known.reason, known.line, request.lines, request.isCart);
     return answerOf(await this.#settle(where, request), request.lines, request.isCart);
   }
 
-  #refusal(request: Request): ReturnType<Known['refusal']> {
-    const known = this.#known.refusal(request);
+  #refusal(request: Request, isAnswer: boolean): ReturnType<Known['refusal']> {
+    const known = this.#known.refusal(request, isAnswer);
     if (known !== undefined) {
       this.#counts.refused++;
       this.#counts.refusedHere++;
