@@ -120,7 +120,7 @@ export class RedisGate<T> {
    *   naming a bad, missing or unknown option; SluiceError `ERR_SLUICE_REDIS` if the server refuses the command,
    *   `ERR_SLUICE_DISPOSED` (of a `RedisLimiter` `ERR_SLUICE_CLOSED`) after `close` of the gate or a part of it.
    * @example
-   * const admission = await redisGate.admit({ orderId: 1, sku: 7, quantity: 1, user: 42 });
+   * const admission = await redisGate.admit({ orderId: 1n, sku: 7, quantity: 1, user: 42 });
    * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
    */
   async admit(order: T, options?: AdmitOptions): Promise<RedisAdmission> {

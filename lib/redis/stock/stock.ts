@@ -174,7 +174,7 @@ export class RedisStock {
   /**
    * Reserves `quantity` units for `user`, or changes nothing and resolves to the reason. The promise is resolved when
    * the server has settled the order, or at once for a refusal that this process knows. With an `id`, a retry gets the
-   * answer of the first call, on whichever machine: see `Stock.reserve`, and docs/guide/redis.md for what differs.
+   * answer of the first call, on whichever machine: see `Stock.reserve`, and docs/guide/redis-sale.md for what differs.
    *
    * @param request The item, its quantity, the user, the id and the hold.
    * @returns The reservation, or the reason of the refusal.

@@ -69,6 +69,16 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
     expect(gate.refusal(order(5_000), cart)).toEqual({ outcome: 'sold-out', sku: 1 });
   });
 
+  it('does not take a unit for sold that an order keeps which is then refused', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { gate } = await opened({ items: [{ sku: 1, quantity: 2, perUser: 1 }] });
+      expect(await gate.admit(order(1))).toMatchObject({ outcome: 'admitted' });
+      expect(await gate.admit(order(2))).toEqual({ outcome: 'user-limit' });
+      expect(await gate.admit(order(3, { user: 2 }))).toMatchObject({ outcome: 'admitted' });
+      expect(await gate.admit(order(4, { user: 3 }))).toEqual({ outcome: 'sold-out' });
+    }
+  });
+
   it('takes no bad value for a known refusal, and says in admit what is wrong', async () => {
     const { gate, stock } = await opened();
     for (const id of [1, 2, 3]) await gate.admit(order(id));
