@@ -66,8 +66,8 @@ export class RedisGate<T> {
 
   /**
    * Returns the refusal that `admit` would resolve to, if this process knows it without asking a server; otherwise
-   * undefined. It admits nothing and charges nothing, makes no promise, and takes some hundred nanoseconds at most. Call
-   * it before `admit` where most orders are refused. Unlike `admit` it does not make an id stay refused, and returns
+   * undefined. It admits nothing and charges nothing, makes no promise, and takes some hundred nanoseconds. Call it
+   * before `admit` where most orders are refused. Unlike `admit` it does not make an id stay refused, and returns
    * undefined for an order with a bad value.
    *
    * @param order The order.
@@ -108,10 +108,10 @@ export class RedisGate<T> {
    * the limiter refuses, it does so as soon as this process has heard of the first one, within about a heartbeat of the
    * stock; before that it is 'rate-limited'.
    *
-   * 'unavailable': no answer came within the `timeoutMs` of the stock or the limiter, or `maxPending` calls wait. It may
-   * be admitted or not, or be so later: ask again with the same id. An order without an id whose answer comes too late
-   * is still handled, if there is a queue. The limiter gets its charge back as soon as it is certain that nothing was
-   * reserved.
+   * 'unavailable': no answer came within the `timeoutMs` of the stock or the limiter, or too many calls wait. The order
+   * may be admitted or not, or be so later: ask again with the same id. An order without an id whose answer comes too
+   * late is still handled, if there is a queue. The limiter gets its charge back as soon as it is certain that nothing
+   * was reserved.
    *
    * @param order The order: a value for each field of the record.
    * @param options `key` (needed if the limiter has keys), `holdMs`, and `lines` of a cart.
