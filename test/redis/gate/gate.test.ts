@@ -71,8 +71,9 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
 
   it('does not take a unit for sold that an order keeps which is then refused', async () => {
     for (let round = 0; round < 5; round++) {
-      const { gate } = await opened({ items: [{ sku: 1, quantity: 2, perUser: 1 }] });
+      const { gate } = await opened({ items: [{ sku: 1, quantity: 2, perUser: 1 }], lease: {} });
       expect(await gate.admit(order(1))).toMatchObject({ outcome: 'admitted' });
+      expect(await gate.admit(order(1))).toMatchObject({ duplicate: true }); // more demand: the last unit is leased
       expect(await gate.admit(order(2))).toEqual({ outcome: 'user-limit' });
       expect(await gate.admit(order(3, { user: 2 }))).toMatchObject({ outcome: 'admitted' });
       expect(await gate.admit(order(4, { user: 3 }))).toEqual({ outcome: 'sold-out' });
@@ -161,6 +162,8 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
     proxy.isHole = false;
     proxy.cut();
     const direct = await opened({ sale: counter.sale });
+    await until('it is in the stream', async () => (await direct.depth()) === 1);
+    await until('nothing more is to come', () => counter.stock.stats().pending === 0);
     const run = runOf(direct.cashiers(), () => {});
     await until('it is sold', async () => (await direct.stock.counts(1)).sold === 1);
     await run.end();
