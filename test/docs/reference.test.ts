@@ -105,7 +105,7 @@ import { register } from '../lib/observe/metrics.js';
 import { activeTrace, type Instrumented, instrument, spanContextOf } from '../lib/observe/otel.js';
 import * as http from '../lib/http/index.js';
 import {
-  ioRedis, nodeRedis, RedisLimiter, RedisQueue, RedisStock, RedisWorkers, redisStore, type RedisPort,
+  ioRedis, nodeRedis, RedisGate, RedisLimiter, RedisQueue, RedisStock, RedisWorkers, redisStore, type RedisPort,
 } from '../lib/redis/index.js';
 import { spill } from '../lib/overflow/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
@@ -134,6 +134,7 @@ declare const Bun: {
 };
 declare const redis: RedisPort, port: RedisPort, workers: RedisWorkers<Order>, first: Order, second: Order;
 declare const redisQueue: RedisQueue<Order>, redisStock: RedisStock, redisLimiter: RedisLimiter;
+declare const redisGate: RedisGate<Order>;
 declare function handle(order: unknown): any;
 declare function report(order: unknown): void;
 declare function refuse(): void;

@@ -2,6 +2,7 @@ import type { PartFields } from '../../gate/index.js';
 import { Options, optionError } from '../../input/index.js';
 import type { Limiter } from '../../limiter/index.js';
 import { hashTag } from '../client/index.js';
+import type { RedisLimiter } from '../limiter/index.js';
 import { insideStock, type RedisStock, type StockInside } from '../stock/index.js';
 import { insideRedisQueue, type RedisQueue, type RedisQueueInside } from '../stream/index.js';
 import { type Charging, chargingOf } from './charging.js';
@@ -11,8 +12,11 @@ import { checkedFields, OrderFields } from './order-fields.js';
 export interface RedisGateOptions<T> {
   /** The stock of the sale. */
   readonly stock: RedisStock;
-  /** Absent: no limit. A limiter with keys needs a `key` in each `admit`. It may not have a depth tier. */
-  readonly limiter?: Limiter;
+  /**
+   * Absent: no limit. A `RedisLimiter` limits all machines together, a `Limiter` those of this process; it may not have
+   * a depth tier of its own. A limiter with keys needs a `key` in each `admit`.
+   */
+  readonly limiter?: Limiter | RedisLimiter;
   /**
    * The queue that admitted orders go to. Its stream is on the server of the stock, and has the hash tag of the sale.
    * Absent: the caller confirms or cancels the reservations of admitted orders by the stock.

@@ -81,8 +81,11 @@ export class Known {
     if (request.id !== undefined) this.#remember(keyText(request.id), request);
   }
 
-  /** Returns why the request would be refused; undefined if only the server knows. A refusal for good is remembered. */
-  refusal(request: Request): KnownRefusal | undefined {
+  /**
+   * Returns why the request would be refused; undefined if only the server knows. With `isAnswer` a refusal for good is
+   * remembered, which takes longer than all the rest.
+   */
+  refusal(request: Request, isAnswer: boolean): KnownRefusal | undefined {
     const id = request.id === undefined ? undefined : keyText(request.id);
     if (id !== undefined && this.#refused.size + this.#refusedBefore.size > 0) {
       const earlier = this.#refused.get(id) ?? this.#refusedBefore.get(id);
@@ -91,7 +94,7 @@ export class Known {
     const refusal = this.#refusal(request);
     if (refusal === undefined || id === undefined) return refusal;
     if (this.#accepted.has(id)) return undefined; // it may be an order that was admitted
-    if (this.#isFinal(request, refusal)) this.#remember(id, request);
+    if (isAnswer && this.#isFinal(request, refusal)) this.#remember(id, request);
     return refusal;
   }
 

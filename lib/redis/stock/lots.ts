@@ -23,7 +23,7 @@ export interface Lot {
   readonly sku: number | string;
   readonly key: string;
   isClosed: boolean;
-  /** Whether, at the last heartbeat, nothing was free, and nothing is left here. */
+  /** Whether, at the last heartbeat, nothing was free, and nothing was left here or kept for an order. */
   isSoldOut: boolean;
   /** Whether units that other processes have leased may come back: then a refusal is not for good. */
   isLeasedElsewhere: boolean;
@@ -179,8 +179,9 @@ export class Lots {
         sellUntil(this.#local, lot.sku, sentAt + ttlMs - marginMs);
       }
       lot.isClosed = closed === 1;
-      const left = this.#left(lot);
-      lot.isSoldOut = this.#lease !== undefined && free === 0 && left === 0;
+      const { available: left, reserved: kept } = this.#local.counts(lot.sku);
+      // The server may refuse an order for which units are kept.
+      lot.isSoldOut = this.#lease !== undefined && free === 0 && left === 0 && kept === 0;
       lot.isLeasedElsewhere = leased > 0;
       const spare = left - (lot.isClosed || this.#lease === undefined ? 0 : this.#target(lot));
       if (spare > 0 && (lot.isClosed || (wanted >= 0 && wanted < wantedMs))) {

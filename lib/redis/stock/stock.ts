@@ -33,7 +33,7 @@ import { type FoundOnRedis, foundOf, idOf } from './found.js';
 import { checkedItem, checkedQuantity, type RedisStockItem } from './items.js';
 import { keyText, skuKey } from './keys.js';
 import { Known } from './known.js';
-import { Lots } from './lots.js';
+import { type Kept, Lots } from './lots.js';
 import { Member, type MemberCounts } from './member.js';
 import { movementsOf, type RedisMovement } from './movements.js';
 import { type Answer, Call, type Request, type StreamEntry } from './operations.js';
@@ -70,8 +70,8 @@ export interface RedisStockStats extends MemberCounts {
 /** The parts of a stock, for the gate. */
 export interface StockInside {
   readonly plan: Plan;
-  /** Returns a refusal that is known here; undefined if only the server knows. */
-  refusal(request: Request): ReturnType<Known['refusal']>;
+  /** Returns a refusal that is known here; undefined if only the server knows. `isAnswer`: the id stays refused. */
+  refusal(request: Request, isAnswer: boolean): ReturnType<Known['refusal']>;
   /** Whether the id is that of an order which was admitted, as far as this process has heard. */
   isAccepted(id: LedgerKey): boolean;
   /**
@@ -125,7 +125,7 @@ export class RedisStock {
       if (!(typeof stock === 'object' && stock !== null && #plan in stock)) return undefined;
       return {
         plan: stock.#plan,
-        refusal: (request) => stock.#refusal(request),
+        refusal: (request, isAnswer) => stock.#refusal(request, isAnswer),
         isAccepted: (id) => stock.#known.isAccepted(id),
         settle: (where, request, spared) => stock.#settle(where, request, spared),
         recall: (where, request) => stock.#recall(where, request),
@@ -174,7 +174,7 @@ export class RedisStock {
   /**
    * Reserves `quantity` units for `user`, or changes nothing and resolves to the reason. The promise is resolved when
    * the server has settled the order, or at once for a refusal that this process knows. With an `id`, a retry gets the
-   * answer of the first call, on whichever machine: see `Stock.reserve`, and docs/guide/redis.md for what differs.
+   * answer of the first call, on whichever machine: see `Stock.reserve`, and docs/guide/redis-sale.md for what differs.
    *
    * @param request The item, its quantity, the user, the id and the hold.
    * @returns The reservation, or the reason of the refusal.
@@ -217,7 +217,7 @@ export class RedisStock {
    */
   refusal(request: ReserveOptions): RedisRefused | undefined {
     const checked = this.#requestOf(checkedReserve('RedisStock.refusal', request));
-    const known = this.#known.refusal(checked);
+    const known = this.#known.refusal(checked, true);
     return known && refused(known.reason, known.line, checked.lines, false);
   }
 
@@ -226,13 +226,13 @@ export class RedisStock {
   }
 
   async #reserve(where: string, request: Request): Promise<Reserved | RedisRefused> {
-    const known = this.#refusal(request);
+    const known = this.#refusal(request, true);
     if (known !== undefined) return refused(known.reason, known.line, request.lines, request.isCart);
     return answerOf(await this.#settle(where, request), request.lines, request.isCart);
   }
 
-  #refusal(request: Request): ReturnType<Known['refusal']> {
-    const known = this.#known.refusal(request);
+  #refusal(request: Request, isAnswer: boolean): ReturnType<Known['refusal']> {
+    const known = this.#known.refusal(request, isAnswer);
     if (known !== undefined) {
       this.#counts.refused++;
       this.#counts.refusedHere++;
@@ -246,9 +246,11 @@ export class RedisStock {
       spared();
       return { kind: 'refused', reason: 'unavailable', line: 0 };
     }
-    const kept = this.#lots.keep(request.lines);
-    const order = new Order(where, this.#sale, request, this.#numbers.next(), kept, spared);
+    let kept: Kept | undefined;
+    let order: Order;
     try {
+      kept = this.#lots.keep(request.lines);
+      order = new Order(where, this.#sale, request, this.#numbers.next(), kept, spared);
       this.#member.submit(order);
     } catch (error) {
       if (kept !== undefined) this.#lots.putBack(kept, request.lines);
