@@ -212,8 +212,7 @@ export class Router<T> {
         else this.#failed(job, error);
         continue;
       }
-      // Any worker may have it, unless it must have one to itself.
-      if (!job.suspect && job.line !== undefined) job.line.seat = undefined;
+      if (job.line !== undefined) job.line.seat = undefined; // any worker may have it
       if (this.#closing) this.#giveBack(job);
       else this.#makeReady(job);
     }

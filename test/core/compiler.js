@@ -28,6 +28,9 @@ export const host = { compiler: process.env.CXX ?? 'g++' };
 export const aarch64 = { compiler: 'aarch64-linux-gnu-g++', emulator: 'qemu-aarch64-static' };
 const strict = ['-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror'];
 
+/** How long a compiler may take: it needs up to half a minute of a processor, which others may use meanwhile. */
+const compilerSeconds = 1_200;
+
 let free = 2;
 /** @type {(() => void)[]} */
 const queue = [];
@@ -92,7 +95,7 @@ export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
  */
 export function runCompiler(compiler, args) {
   const [program = '', ...more] = compiler.split(' ');
-  return run(program, [...more, ...args]);
+  return run(program, [...more, ...args], { timeoutSeconds: compilerSeconds });
 }
 
 /**

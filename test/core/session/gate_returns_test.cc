@@ -19,8 +19,8 @@ using sluice::test::GateThread;
 using sluice::test::holds;
 using sluice::test::in_threads;
 using sluice::test::kSecond;
-using sluice::test::Numbers;
 using sluice::test::numbers;
+using sluice::test::OrderNumbers;
 using sluice::test::Orders;
 using sluice::test::repetitions;
 using sluice::test::Shape;
@@ -46,7 +46,7 @@ TEST_CASE("an order that the queue drops is given back once, whichever thread co
         CHECK(gate.in_flight() == 1);  // the order that was taken past the gate
       } else {
         const Orders orders = thread.take(8, true);
-        CHECK(numbers(orders) == Numbers{4});
+        CHECK(numbers(orders) == OrderNumbers{4});
         CHECK(gate.in_flight() == 1);
       }
       CHECK(holds(gate, 1, 0));
@@ -64,7 +64,7 @@ TEST_CASE("an order that is overwritten is given back by the thread that admits 
   thread.admit_numbers(1, 11);
   CHECK(gate.in_flight() == 8);
   CHECK(holds(gate, 8, 0));
-  CHECK(numbers(thread.take(8, true)) == Numbers{4, 5, 6, 7, 8, 9, 10, 11});
+  CHECK(numbers(thread.take(8, true)) == OrderNumbers{4, 5, 6, 7, 8, 9, 10, 11});
   CHECK(gate.host.given_back == 0);
   // A record pushed past the gate can also drop an admitted order.
   thread.admit_numbers(12, 19);

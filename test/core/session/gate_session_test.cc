@@ -24,8 +24,8 @@ using sluice::test::GateThread;
 using sluice::test::holds;
 using sluice::test::in_threads;
 using sluice::test::kSecond;
-using sluice::test::Numbers;
 using sluice::test::numbers;
+using sluice::test::OrderNumbers;
 using sluice::test::Orders;
 using sluice::test::Record;
 using sluice::test::repetitions;
@@ -49,7 +49,7 @@ TEST_CASE("an order is admitted, handed out and decided, once") {
   thread.admit_numbers(1, 3);
   CHECK(gate.in_flight() == 3);
   const Orders orders = thread.take(8, true);
-  CHECK(numbers(orders) == Numbers{1, 2, 3});
+  CHECK(numbers(orders) == OrderNumbers{1, 2, 3});
   CHECK(deliveries(orders) == Counts{1, 1, 1});
   CHECK(thread->table().used() == 3);
   CHECK(thread.take(8).empty());
@@ -90,7 +90,7 @@ TEST_CASE("an order admitted aside is in no queue until it is pushed, and gives 
   thread.in[0] = {1, 1, 1, 0};
   CHECK(thread->push_aside(kept) == PushResult::kPushed);
   const Orders orders = thread.take(8, true);
-  REQUIRE(numbers(orders) == Numbers{1});
+  REQUIRE(numbers(orders) == OrderNumbers{1});
   CHECK(orders[0].hand.reservation == kept.reservation);
   CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
   CHECK(gate.in_flight() == 0);
@@ -126,13 +126,13 @@ TEST_CASE("orders that a consumer had in hand are handed out again, counted, bef
   first.end();
 
   Orders again = second.take(1, true);
-  CHECK(numbers(again) == Numbers{1});
+  CHECK(numbers(again) == OrderNumbers{1});
   CHECK(deliveries(again) == Counts{2});
   CHECK(again[0].hand.reservation == orders[0].hand.reservation);
   again = second.take(8);
-  CHECK(numbers(again) == Numbers{3});  // orders handed out again are not mixed with new ones
+  CHECK(numbers(again) == OrderNumbers{3});  // orders handed out again are not mixed with new ones
   CHECK(deliveries(again) == Counts{1});
-  CHECK(numbers(second.take(8)) == Numbers{4});
+  CHECK(numbers(second.take(8)) == OrderNumbers{4});
   CHECK(second->table().redelivered() == 1);
   CHECK(gate.in_flight() == 3);
   second.end();
@@ -194,10 +194,10 @@ TEST_CASE("no more orders are taken than table, queue's buffer and caller have r
   CHECK(thread.take(1, true).size() == 1);
   CHECK(thread.take(99).size() == 16);
   const Orders rest = thread.take(99);
-  CHECK(numbers(rest) == Numbers{18, 19, 20});
+  CHECK(numbers(rest) == OrderNumbers{18, 19, 20});
   CHECK(thread.take(99).empty());
   REQUIRE(thread.resolve(rest[0], false) == ResolveResult::kDone);
-  CHECK(numbers(thread.take(99)) == Numbers{21});
+  CHECK(numbers(thread.take(99)) == OrderNumbers{21});
   // The same bounds apply to orders that are handed out again.
   CHECK(thread.take(99, true).size() == 16);
   CHECK(thread.take(99).size() == 4);

@@ -30,7 +30,7 @@ std::vector<std::uint64_t> forged(const std::vector<std::uint64_t>& skus,
   put({0, skus.size()});
   for (std::size_t i = 0; i < skus.size(); ++i) {
     const std::uint64_t sold = i == 0 ? users.size() : 0;
-    put({skus[i], 1, 0, 1, 0, 1, 1, 0, 0, sold, 0, 0});
+    put({skus[i], 1, 0, 1, 0, 1, 1, 0, 0, sold, 0, 0, 0});
   }
   put({users.size()});
   for (const std::uint64_t user : users) put({user, kText, 0, 1, 1});

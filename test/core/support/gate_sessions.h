@@ -178,9 +178,9 @@ struct GateThread {
 };
 
 using Orders = std::vector<GateThread::Order>;
-using Numbers = std::vector<std::uint64_t>;
-inline Numbers numbers(const Orders& orders) {
-  Numbers all;
+using OrderNumbers = std::vector<std::uint64_t>;
+inline OrderNumbers numbers(const Orders& orders) {
+  OrderNumbers all;
   for (const GateThread::Order& order : orders) all.push_back(order.record.user);
   return all;
 }
