@@ -13,6 +13,7 @@ import { BadOrder, parseOrder } from './order-schema.js';
  * @property {number} sku
  * @property {number} quantity
  * @property {number} admittedBy  monotonicMs() just after gate.admit() had returned
+ * @property {number} [step]      of a sale of several processes: its place among the changes of the stock
  */
 
 const FAILURES_KEPT = 10;

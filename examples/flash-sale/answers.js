@@ -1,7 +1,8 @@
 // @ts-check
 
 /**
- * @typedef {ReturnType<import('./sale.js').Sale['gate']['admit']>} Admission
+ * @typedef {ReturnType<import('./sale.js').Sale['gate']['admit']>
+ *   | Awaited<ReturnType<import('sluice/redis').RedisGate<unknown>['admit']>>} Admission
  */
 
 /**
@@ -36,6 +37,8 @@ const REFUSALS = {
   'ids-full': 503,
   'in-progress': 503,
   closed: 503,
+  unavailable: 503,
+  revoked: 503,
 };
 
 /**

@@ -19,6 +19,8 @@ import { runQueueOfThisThread } from './run-queue.js';
  * @property {number} admittedAt this and the next two times are monotonicMs()
  * @property {number} takenAt
  * @property {number} decidedAt just before confirm or cancel was called
+ * @property {number} [step]       of a sale of several processes: the place of the decision among the changes of the
+ *   stock
  * @property {{ taken: number, decided: number }} [processorWaits] how many milliseconds the cashier's thread had waited
  *   for a processor, from its beginning to these two times
  */

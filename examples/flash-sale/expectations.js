@@ -25,9 +25,11 @@ const STATUSES = {
  * @param {PlannedRequest} planned
  * @param {HeardAnswer} answer
  * @param {HeardAnswer | undefined} earlier  the answer to the first request with this id
+ * @param {boolean} [several]  whether several processes sell: each remembers for itself which ids it has refused as
+ *   sold out without asking the others, and hears within a heartbeat which ids others have admitted
  * @returns {string | undefined}
  */
-export function surprise(planned, answer, earlier) {
+export function surprise(planned, answer, earlier, several = false) {
   const { kind } = planned;
   const { status, body, retryAfterMs } = answer;
   if (!STATUSES[kind].includes(status)) {
@@ -42,10 +44,12 @@ export function surprise(planned, answer, earlier) {
   if (kind === 'malformed' && body['field'] !== fieldToBlame(planned)) {
     return `malformed: expected field ${fieldToBlame(planned)} to be named`;
   }
-  if (earlier?.status === 409 && status !== 409) {
+  const mayChange = several && earlier?.body['error'] === 'sold-out';
+  if (earlier?.status === 409 && status !== 409 && !mayChange) {
     return `${kind}: expected 409 again`;
   }
-  if (earlier?.status !== 202) return undefined;
+  const isUnheard = several && (BUSY.includes(status) || body['error'] === 'sold-out');
+  if (earlier?.status !== 202 || isUnheard) return undefined;
   if (kind === 'retry' && body['reservation'] !== earlier.body['reservation']) {
     return 'retry: expected the same reservation again';
   }

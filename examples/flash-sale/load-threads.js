@@ -26,17 +26,17 @@ export class LoadThreads {
   #threads;
 
   /**
-   * @param {string} url
+   * @param {string[]} urls
    * @param {{ requests: number, users: number, connections: number }} size
    */
-  constructor(url, { requests, users, connections }) {
+  constructor(urls, { requests, users, connections }) {
     const wanted = Math.min(THREADS_MAX, Math.max(THREADS_MIN, availableParallelism() - 1));
     const shares = Math.min(wanted, Math.floor(connections / 2));
     const deadlineMs = DEADLINE_MS * Math.ceil(requests / DEADLINE_REQUESTS);
     this.#threads = Array.from({ length: shares }, (_, share) => {
       /** @type {import('./load.js').LoadTask} */
       const task = {
-        url,
+        urls,
         requests,
         users,
         share,

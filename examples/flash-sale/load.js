@@ -6,7 +6,7 @@ import { Shoppers } from './shoppers.js';
 
 /**
  * @typedef {object} LoadTask
- * @property {string} url
+ * @property {string[]} urls
  * @property {number} requests     of the whole sale
  * @property {number} users
  * @property {number} share        this thread takes every `shares`-th visit, beginning with number `share`
@@ -19,8 +19,8 @@ if (parentPort === null) throw new Error('load.js runs as a worker thread: start
 
 /** @type {LoadTask} */
 const task = workerData;
-const client = new Client(task.url, task.connections);
-const shoppers = new Shoppers(client, task.connections);
+const client = new Client(task.urls, task.connections);
+const shoppers = new Shoppers(client, task.connections, task.urls.length > 1);
 
 const deadline = setTimeout(
   () => shoppers.stop(`the load did not end within ${task.deadlineMs / 1_000} s`),

@@ -1,5 +1,6 @@
 // @ts-check
 import { BadArgument, HELP, parseOptions } from './options.js';
+import { runProcesses } from './processes/run-processes.js';
 import { render } from './report-text.js';
 import { runSale } from './run-sale.js';
 
@@ -13,7 +14,7 @@ async function main(args) {
     process.stdout.write(HELP);
     return;
   }
-  const report = await runSale(options);
+  const report = await (options.processes > 0 ? runProcesses : runSale)(options);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `\n${render(report)}`);
   if (!report.ok) process.exitCode = BROKEN_EXIT_CODE;
 }

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
  * @property {number} users
  * @property {number} connections
  * @property {number} workers   cashiers that a crew has; 0: one cashier without a crew
+ * @property {number} processes  HTTP servers that sell one stock, each a process; 0: one, in this process
  * @property {boolean} chaos    whether workers are killed during the sale
  * @property {string | undefined} redis  the URL of a server for the orders that find no room, or 'spawn'
  * @property {boolean} json
@@ -23,7 +24,7 @@ export class BadArgument extends Error {
   name = 'BadArgument';
 }
 
-const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64, workers: 0 };
+const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64, workers: 0, processes: 0 };
 
 /** The tables of sale.js limit the number of users. A run of more than 10,000,000 requests would take too long. */
 const RANGES = {
@@ -31,6 +32,7 @@ const RANGES = {
   users: { min: 1, max: 1_000_000 },
   connections: { min: 2, max: 1_000 },
   workers: { min: 0, max: 64 },
+  processes: { min: 0, max: 32 },
 };
 
 export const HELP = `A flash sale on sluice: an HTTP server, a cashier in a worker thread, and real load.
@@ -46,7 +48,10 @@ Options
                      one cashier, who handles all orders in the order of admission
   --redis <url>      store the orders that find no room in the queue in a stream of this Redis server, from
                      where other cashiers handle them; 'spawn' starts a redis-server for that
-  --chaos            with --workers: kill workers while the sale runs; with --redis spawn: kill the server
+  --processes <n>    with --redis: sell one stock, which the Redis server keeps, from this many HTTP servers,
+                     each a process of its own with a cashier; 0 (the default): one, without
+  --chaos            with --workers: kill workers while the sale runs; with --redis spawn: kill the server;
+                     with --processes: kill processes, too
   --json             print the report as one JSON object on stdout, and progress on stderr
                      (through npm: npm start --silent -- --json)
   --serve            keep the server up for your own client until SIGINT or SIGTERM; sends no load of
@@ -71,8 +76,15 @@ export function parseOptions(args) {
   const given = parse(args);
   const workers = integer('workers', given.workers);
   const redis = redisOf(given.redis);
-  if (given.chaos && workers === 0 && redis !== 'spawn') {
-    throw new BadArgument('--chaos needs --workers, or --redis spawn');
+  const processes = integer('processes', given.processes);
+  if (given.chaos && workers === 0 && processes === 0 && redis !== 'spawn') {
+    throw new BadArgument('--chaos needs --workers, --processes, or --redis spawn');
+  }
+  if (processes > 0) {
+    if (redis === undefined) throw new BadArgument('--processes needs --redis');
+    for (const name of /** @type {const} */ (['workers', 'dashboard'])) {
+      if (given[name] !== undefined) throw new BadArgument(`--processes and --${name} do not go together`);
+    }
   }
   if (redis !== undefined && given.overflow !== undefined) {
     throw new BadArgument('--redis and --overflow are two ways for the same orders: give one');
@@ -80,6 +92,7 @@ export function parseOptions(args) {
   return {
     redis,
     workers,
+    processes,
     chaos: given.chaos ?? false,
     requests: integer('requests', given.requests),
     users: integer('users', given.users),
@@ -105,6 +118,7 @@ function parse(args) {
         users: { type: 'string' },
         connections: { type: 'string' },
         workers: { type: 'string' },
+        processes: { type: 'string' },
         redis: { type: 'string' },
         chaos: { type: 'boolean' },
         json: { type: 'boolean' },

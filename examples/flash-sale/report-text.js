@@ -63,7 +63,7 @@ export function render(report) {
       ]),
     ),
     '',
-    `  queue   at most ${whole(queue.peakDepth)} of ${whole(queue.capacity)} orders${stored(queue.stored)}`,
+    `  queue   ${depth(queue)}${stored(queue.stored)}`,
     `  memory  at most ${mebibytes(report.rssPeakBytes)} MiB RSS`,
     ...(load ? [`  load    ${whole(load.connections)} connections from ${whole(load.threads)} threads`] : []),
     '',
@@ -163,6 +163,12 @@ function whole(figure) {
 /** @param {number} bytes */
 function mebibytes(bytes) {
   return Math.round(bytes / 1_048_576);
+}
+
+/** @param {Report['queue']} queue */
+function depth({ peakDepth, capacity }) {
+  if (peakDepth === null) return `a stream of at most ${whole(capacity)} orders`;
+  return `at most ${whole(peakDepth)} of ${whole(capacity)} orders`;
 }
 
 /** @param {number | null} orders */

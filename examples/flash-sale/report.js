@@ -18,7 +18,8 @@ import { allHold } from './verdicts.js';
  * @property {import('./load-threads.js').Findings | undefined} findings  undefined without built-in load
  * @property {import('./verdicts.js').Books} books
  * @property {import('./verdicts.js').Verdicts} verdicts
- * @property {{ capacity: number, highWater: number, stored: number | null }} queue  stored: null without overflow
+ * @property {{ capacity: number, highWater: number | null, stored: number | null }} queue  stored: null without
+ *   overflow, highWater: null for a stream
  * @property {import('./loop-watch.js').LoopFigures} loop  of the server
  * @property {number} rssPeakBytes
  * @property {string[]} problems that are not a verdict, but make the run worthless
@@ -57,7 +58,10 @@ export function buildReport({ options, findings, books, verdicts, problems, ...r
       Float64Array.from(handled, (order) => order.decidedAt - order.admittedAt),
     ),
     // A crew handles several orders at a time, and a stream is not behind the queue.
-    slowest: books.crew === undefined && books.stream === undefined ? explainSlowest(handled) : null,
+    slowest:
+      books.crew === undefined && books.stream === undefined && books.shops === undefined
+        ? explainSlowest(handled)
+        : null,
     loop: rest.loop,
     items: CATALOGUE.map(({ sku, name, quantity }) => itemLine(sku, name, quantity, handled)),
     queue: { capacity: rest.queue.capacity, peakDepth: rest.queue.highWater, stored: rest.queue.stored },

@@ -49,7 +49,7 @@ export async function runSale(options) {
     const failure = endOf(cashier);
     failure.catch(() => {}); // after the closing, a failure means nothing, and nothing listens for it
     const findings = await trade({
-      url,
+      urls: [url],
       options,
       interruption,
       failure,

@@ -65,9 +65,12 @@ export class OrderServer {
     this.#http.setTimeout(idleMs);
   }
 
-  /** @returns {Promise<string>} the URL on which the server listens */
-  async listen() {
-    this.#http.listen(0, '127.0.0.1');
+  /**
+   * @param {number} [wanted]  the port; 0: any that is free
+   * @returns {Promise<string>} the URL on which the server listens
+   */
+  async listen(wanted = 0) {
+    this.#http.listen(wanted, '127.0.0.1');
     await once(this.#http, 'listening');
     const { port } = /** @type {import('node:net').AddressInfo} */ (this.#http.address());
     return `http://127.0.0.1:${port}`;

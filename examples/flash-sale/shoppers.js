@@ -40,6 +40,7 @@ import { Tally } from './tally.js';
 export class Shoppers {
   #client;
   #free;
+  #several;
   #connections;
 
   /**
@@ -68,9 +69,11 @@ export class Shoppers {
   /**
    * @param {Pick<import('./client.js').Client, 'order' | 'destroy'>} client
    * @param {number} connections  at least 2: the clicks of a double click are in flight together
+   * @param {boolean} [several]   whether several processes sell
    */
-  constructor(client, connections) {
+  constructor(client, connections, several = false) {
     this.#client = client;
+    this.#several = several;
     this.#connections = connections;
     this.#free = connections;
   }
@@ -183,7 +186,7 @@ export class Shoppers {
     }
     this.#responseMs.push(answer.responseMs);
     this.#byStatus.add(answer.status);
-    const wrong = surprise(planned, answer, earlier);
+    const wrong = surprise(planned, answer, earlier, this.#several);
     if (wrong !== undefined) this.#problem(wrong, `${answer.status} ${JSON.stringify(answer.body)}`);
     const { reservation } = answer.body;
     if (answer.status === 202 && typeof reservation === 'string') {

@@ -4,7 +4,7 @@ import { showProgress } from './progress.js';
 
 /**
  * @typedef {object} OpenSale
- * @property {string} url
+ * @property {string[]} urls  of one server, or of several that sell one stock
  * @property {import('./options.js').Options} options
  * @property {import('./interruption.js').Interruption} interruption
  * @property {Promise<never>} failure rejects when the sale cannot go on
@@ -23,7 +23,7 @@ export async function trade(sale) {
   const out = options.json ? process.stderr : process.stdout;
   const findings = options.load ? await sendLoad(sale, out) : undefined;
   if (options.serve && !interruption.happened) {
-    out.write(invitation(sale.url));
+    out.write(invitation(/** @type {string} */ (sale.urls[0])));
     await Promise.race([interruption.wait(), failure]);
   }
   return findings;
@@ -33,8 +33,8 @@ export async function trade(sale) {
  * @param {OpenSale} sale
  * @param {NodeJS.WriteStream} out
  */
-async function sendLoad({ url, options, interruption, failure, answered, admitted }, out) {
-  const threads = new LoadThreads(url, options);
+async function sendLoad({ urls, options, interruption, failure, answered, admitted }, out) {
+  const threads = new LoadThreads(urls, options);
   interruption.wait().then(() => threads.stop());
   const endProgress = showProgress(out, () => ({
     answered: answered(),

@@ -14,6 +14,7 @@
  * @property {readonly HandledOrder[]} handled     the cashier's, in the order of processing
  * @property {import('./crew-books.js').CrewBooks | undefined} crew  of a crew of cashiers
  * @property {import('./stream-till.js').StreamBooks | undefined} stream  of the stream; its orders are among the others
+ * @property {import('./processes/shop-books.js').ShopsBooks | undefined} [shops]  of a sale of several processes
  * @property {readonly Receipt[]} receipts         the clients': every 202 they heard
  * @property {boolean} receiptsComplete whether every 202 that was sent is among the receipts
  * @property {readonly { sku: number, reserved: number, sold: number }[]} ledger  sluice's own counts
@@ -111,10 +112,10 @@ function mostPromised(sku, admitted, handled) {
   const changes = [
     ...admitted
       .filter((order) => order.sku === sku)
-      .map((order) => ({ at: order.admittedBy, units: order.quantity })),
+      .map((order) => ({ at: order.step ?? order.admittedBy, units: order.quantity })),
     ...handled
       .filter((order) => order.sku === sku && order.result === 'cancelled')
-      .map((order) => ({ at: order.decidedAt, units: -order.quantity })),
+      .map((order) => ({ at: order.step ?? order.decidedAt, units: -order.quantity })),
   ].sort((a, b) => a.at - b.at || a.units - b.units);
   let promised = 0;
   let most = 0;
@@ -185,7 +186,9 @@ function disputes(byReservation, receipts, receiptsComplete) {
  * @param {Books} books
  * @returns {Verdict}
  */
-function judgeOrder({ admitted, handled, crew }) {
+function judgeOrder({ admitted, handled, crew, shops }) {
+  if (shops !== undefined)
+    return { holds: true, detail: 'cashiers of several processes have no common order' };
   if (crew === undefined) return compareOrder(admitted, handled);
   const processed = byUser(handled);
   let compared = 0;
@@ -236,7 +239,8 @@ function compareOrder(admitted, handled) {
  * @param {Books} books
  * @returns {Verdict}
  */
-function judgeCrew({ admitted, handled, crew }) {
+function judgeCrew({ admitted, handled, crew, shops }) {
+  if (shops !== undefined) return judgeShops(shops);
   if (crew === undefined) return { holds: true, detail: 'one cashier, no crew' };
   const wrong = [];
   const ended = crew.handled + crew.deadLettered;
@@ -261,11 +265,41 @@ function judgeCrew({ admitted, handled, crew }) {
 }
 
 /**
+ * What a process had in hand when it was killed may be done twice.
+ * @param {import('./processes/shop-books.js').ShopsBooks} shops
+ * @returns {Verdict}
+ */
+function judgeShops({ processes, concurrency, deaths, kills, again, unwitnessed }) {
+  const wrong = [];
+  // An order that was decided comes again, too, if the Redis server was killed before it was acknowledged.
+  const doubles = (deaths + kills * processes) * concurrency;
+  for (const [count, what] of /** @type {const} */ ([
+    [again, 'were handed out again'],
+    [unwitnessed, 'were decided and not written down'],
+  ])) {
+    if (count > doubles) wrong.push(`${count} orders ${what}, more than ${deaths} deaths explain`);
+  }
+  return verdict(wrong, `${processes} processes, ${deaths} deaths, ${again} orders handed out again`);
+}
+
+/**
+ * @param {import('./processes/shop-books.js').ShopsBooks} shops
+ * @returns {Verdict}
+ */
+function judgeLeft({ left, deadLetters, kills }) {
+  const wrong = [];
+  if (left > 0) wrong.push(`${left} orders are left in the stream`);
+  if (deadLetters > 0) wrong.push(`${deadLetters} orders are dead letters`);
+  return verdict(wrong, `the stream is empty, ${kills} kills of the server`);
+}
+
+/**
  * Every order that the server of the stream has acknowledged is decided once, and nothing is left in the stream.
  * @param {Books} books
  * @returns {Verdict}
  */
-function judgeStream({ stream }) {
+function judgeStream({ stream, shops }) {
+  if (shops !== undefined) return judgeLeft(shops);
   if (stream === undefined) return { holds: true, detail: 'no stream' };
   const { admitted, handled, left, deadLetters, again, kills } = stream;
   const wrong = [];

@@ -18,7 +18,7 @@ afterEach(() => closeAll());
 async function shoppersAt(listener: RequestListener) {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const client = new Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, CONNECTIONS);
+  const client = new Client([`http://127.0.0.1:${(server.address() as AddressInfo).port}`], CONNECTIONS);
   closeAll = async () => {
     await client.destroy();
     server.closeAllConnections();

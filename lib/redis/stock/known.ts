@@ -94,7 +94,13 @@ export class Known {
     const refusal = this.#refusal(request);
     if (refusal === undefined || id === undefined) return refusal;
     if (this.#accepted.has(id)) return undefined; // it may be an order that was admitted
-    if (isAnswer && this.#isFinal(request, refusal)) this.#remember(id, request);
+    // While others have units, they may have admitted the order: its id is announced with the next heartbeat.
+    const sku = request.lines[refusal.line]?.sku;
+    if (refusal.reason === 'sold-out' && sku !== undefined && this.#lots.get(sku)?.isLeasedElsewhere)
+      return undefined;
+    // The user may have given units back elsewhere: only the server refuses that for good.
+    const isFinal = refusal.reason === 'sold-out' || refusal.reason === 'item-closed';
+    if (isAnswer && isFinal) this.#remember(id, request);
     return refusal;
   }
 
@@ -121,13 +127,6 @@ export class Known {
     if (now - this.#limitedSince < this.#freshMs) return;
     this.#limited.clear();
     this.#limitedSince = now;
-  }
-
-  /** Whether the id stays refused, as in a stock of one process: not while others may give units back. */
-  #isFinal({ lines }: Request, { reason, line }: KnownRefusal): boolean {
-    if (reason !== 'sold-out') return reason === 'user-limit' || reason === 'item-closed';
-    const sku = lines[line]?.sku;
-    return sku !== undefined && this.#lots.get(sku)?.isLeasedElsewhere === false;
   }
 
   #remember(id: string, request: Request): void {

@@ -37,17 +37,25 @@ end
 
 local run = {} -- how each operation is carried out
 
+-- The answer to an id that is known, nil for another one. \`own\`: the reservation of the order that asks.
+local function recalled(id, digest, own)
+  local known = id_of.get(id)
+  if not known then return nil end
+  local its, what = string.match(known, '^(%S+) (.+)$')
+  if its ~= digest then return { 'mismatch' } end
+  if what == '!' then return { 'failed' } end
+  return seen(what == own and 'reserved' or 'duplicate', what)
+end
+
+-- Only recalls an id: 'i', id, digest.
+function run.i(op) return recalled(op[2], op[3], '') or { 'new' } end
+
 function run.r(order)
   local place, origin, reservation, id = order[2], order[3], order[4], order[5]
   local digest, user, hold_ms, lines = order[6], order[7], order[8], order[9]
   if id ~= '' then
-    local known = id_of.get(id)
-    if known then
-      local its, what = string.match(known, '^(%S+) (.+)$')
-      if its ~= digest then return { 'mismatch' } end
-      if what == '!' then return { 'failed' } end
-      return seen(what == reservation and 'reserved' or 'duplicate', what)
-    end
+    local earlier = recalled(id, digest, reservation)
+    if earlier then return earlier end
   end
   local present = load(reservation)
   if present then
@@ -216,6 +224,8 @@ local function carry_out(batch)
       if op[7] ~= '' then
         for j = 1, #op[9], 2 do of_users[#of_users + 1] = op[9][j] .. '|' .. op[7] end
       end
+    elseif op[1] == 'i' then
+      of_ids[#of_ids + 1] = op[2]
     elseif with_reservation[op[1]] then
       of_holds[#of_holds + 1] = op[2]
     end

@@ -306,9 +306,9 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
   });
 
   it.each([
-    ['another status', ['fine', 1, 1, [], [], ['0']]],
-    ['no answers', ['ok', 1, 1, [], [], ['0']]],
-    ['an empty answer', ['ok', 1, 1, [], [[]], ['0']]],
+    ['another status', ['fine', 1, 1, [], '[]', ['0']]],
+    ['no answers', ['ok', 1, 1, [], '[]', ['0']]],
+    ['an empty answer', ['ok', 1, 1, [], '[[]]', ['0']]],
     ['nothing', null],
     ['a text', 'OK'],
   ])('is not led astray by a reply that is none: %s', async (_, wrong) => {
@@ -316,9 +316,7 @@ describe.skipIf(noRedis)('A gate on Redis', () => {
     let left = 2;
     const redis: RedisPort = tampered(server_, {
       send: (args, send) =>
-        String(args[0]).startsWith('EVAL') && args.includes('r') && left-- > 0
-          ? send().then(() => wrong)
-          : send(),
+        args.some((arg) => String(arg).includes('["r",')) && left-- > 0 ? send().then(() => wrong) : send(),
     });
     const { gate, stock, depth } = await opened({ redis });
     expect(await gate.admit(order(1))).toMatchObject({ outcome: 'admitted', duplicate: false });

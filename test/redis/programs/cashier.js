@@ -22,7 +22,7 @@ function deadly(redis) {
     async send(args, options) {
       const reply = await redis.send(args, options);
       // The operation `c` confirms.
-      if (String(args[0]).startsWith('EVAL') && args.includes('c')) process.kill(process.pid, 'SIGKILL');
+      if (args.some((arg) => String(arg).includes('["c",'))) process.kill(process.pid, 'SIGKILL');
       return reply;
     },
     duplicate: async (key) => deadly(await redis.duplicate(key)),

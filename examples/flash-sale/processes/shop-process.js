@@ -1,0 +1,99 @@
+// @ts-check
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/**
+ * What a process hands over at its end.
+ * @typedef {object} ShopBooks
+ * @property {Record<string, number>} byStatus
+ * @property {Record<string, number>} byOutcome
+ * @property {string[]} failures
+ * @property {import('sluice/redis').RedisWorkersStats} workers
+ */
+
+const SHOP = new URL('shop.js', import.meta.url);
+
+/** One of the processes of a sale, from the parent's side. */
+export class ShopProcess {
+  url = '';
+  answered = 0;
+  /** Answers of processes that were killed in this place. */
+  #answeredBefore = 0;
+  deaths = 0;
+  #task;
+  /** @type {import('node:child_process').ChildProcess} */
+  #child;
+  /** @type {Promise<ShopBooks>} */
+  #result;
+  #isDying = false;
+
+  /** @param {import('./shop.js').ShopTask} task */
+  constructor(task) {
+    this.#task = task;
+    [this.#child, this.#result] = this.#spawn();
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** @returns {[import('node:child_process').ChildProcess, Promise<ShopBooks>]} */
+  #spawn() {
+    const child = fork(SHOP, [JSON.stringify(this.#task)]);
+    const kill = () => child.kill('SIGKILL'); // also if this program fails
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
+    const result = new Promise((resolve, reject) => {
+      child.on('message', (/** @type {{ type: string, value: any }} */ { type, value }) => {
+        if (type === 'answered') this.answered = this.#answeredBefore + value;
+        if (type === 'result') resolve(value);
+      });
+      child.once('exit', (code, signal) => {
+        if (!this.#isDying)
+          reject(new Error(`a process of the sale ended (${signal ?? code}) and gave no result`));
+      });
+    });
+    result.catch(() => {});
+    return [child, result];
+  }
+
+  /** Resolves when the process serves. */
+  async ready() {
+    const first = new Promise((resolve) => {
+      this.#child.on('message', (/** @type {{ type: string, value: any }} */ { type, value }) => {
+        if (type === 'ready') resolve(value.url);
+      });
+    });
+    this.url = await Promise.race([first, this.#result.then(() => '')]);
+  }
+
+  /** Rejects when the process ends, which it must not do while the sale is open. */
+  async failure() {
+    await this.#result;
+    throw new Error('a process ended while the sale was open');
+  }
+
+  /** Kills the process, and starts another one that serves on the same port. */
+  async replace() {
+    this.#isDying = true;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+    this.#isDying = false;
+    this.deaths += 1;
+    this.#answeredBefore = this.answered;
+    this.#task = { ...this.#task, port: Number(new URL(this.url).port) };
+    [this.#child, this.#result] = this.#spawn();
+    await this.ready();
+  }
+
+  /** Lets the process serve no more, and handle what is left. */
+  async close() {
+    this.#child.send('close');
+    return await this.#result;
+  }
+
+  kill() {
+    this.#child.kill('SIGKILL');
+  }
+}
