@@ -44,7 +44,7 @@ export function surprise(planned, answer, earlier, several = false) {
   if (kind === 'malformed' && body['field'] !== fieldToBlame(planned)) {
     return `malformed: expected field ${fieldToBlame(planned)} to be named`;
   }
-  const mayChange = several && earlier?.body['error'] === 'sold-out';
+  const mayChange = several && (earlier?.body['error'] === 'sold-out' || BUSY.includes(status));
   if (earlier?.status === 409 && status !== 409 && !mayChange) {
     return `${kind}: expected 409 again`;
   }

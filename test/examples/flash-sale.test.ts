@@ -66,7 +66,8 @@ describe('a sale with built-in load', { timeout: RUN_MS_MAX }, () => {
 
     const { waitMs, behindMs, processorMs, otherMs } = report.slowest;
     expect(waitMs).toBe(report.admissionToCashierMs.p999);
-    expect(behindMs + processorMs + otherMs).toBeCloseTo(waitMs, 0);
+    // The kernel's count of waits and the clock are not read at the same instant.
+    expect(Math.abs(behindMs + processorMs + otherMs - waitMs)).toBeLessThan(0.02 * waitMs + 1);
     expect(report.loop.delayMs).toBeGreaterThan(0);
   });
 
