@@ -4,12 +4,12 @@ import { setImmediate } from 'node:timers';
 import { backoffMs } from '../../backoff.js';
 import { onAbort } from '../../input/index.js';
 import { countsIn, type Link, list, retryMs, sleep, text } from '../client/index.js';
-import type { Reservations, Reserved } from './reservations.js';
+import type { Reservations, WithReservation } from './reservations.js';
 import type { Plan } from './worker-options.js';
 import { renew, settle } from './worker-scripts.js';
 
 /** An order that this process has from the stream and has not settled. */
-export interface InHand<T> extends Reserved {
+export interface InHand<T> extends WithReservation {
   /** The id of its entry. */
   readonly id: string;
   readonly order: T;

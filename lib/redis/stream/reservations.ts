@@ -3,8 +3,8 @@ import type { Resolution } from '../../stock/index.js';
 import { faultOf, retryMs, sleep } from '../client/index.js';
 import type { RedisStock } from '../stock/index.js';
 
-/** An order with a reservation. */
-export interface Reserved {
+/** An order in hand, with its reservation. */
+export interface WithReservation {
   readonly order: unknown;
   /** Undefined: the order was pushed, not admitted by a gate. */
   readonly reservation: bigint | undefined;
@@ -51,7 +51,7 @@ export class Reservations {
     return this.#of === undefined ? Infinity : Math.max(10, this.#of.holdMs / 2);
   }
 
-  has({ reservation }: Reserved): boolean {
+  has({ reservation }: WithReservation): boolean {
     return this.#of !== undefined && reservation !== undefined;
   }
 
@@ -59,7 +59,7 @@ export class Reservations {
    * Holds the reservation for as long as it takes to notice that this process has died, and `holdMs` more for the next
    * one; `moreMs`: and so much longer. Never rejects.
    */
-  async extend(one: Reserved, moreMs = 0): Promise<void> {
+  async extend(one: WithReservation, moreMs = 0): Promise<void> {
     if (this.#of === undefined || one.reservation === undefined || one.standing !== undefined) return;
     const { stock, holdMs } = this.#of;
     try {
@@ -76,7 +76,7 @@ export class Reservations {
    * Confirms or cancels, until the server has answered: then the entry may be acknowledged. Returns the answer;
    * undefined if none came before the end.
    */
-  async decide(one: Reserved, decision: 'confirmed' | 'cancelled'): Promise<Resolution | undefined> {
+  async decide(one: WithReservation, decision: 'confirmed' | 'cancelled'): Promise<Resolution | undefined> {
     const { reservation, order } = one;
     if (this.#of === undefined || reservation === undefined) return decision;
     const { stock } = this.#of;
