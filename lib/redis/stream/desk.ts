@@ -156,8 +156,12 @@ export class Desk<T> {
     this.#deciding++;
     void this.reservations.decide(one, decision).then((resolution) => {
       this.#deciding--;
-      if (resolution === undefined) this.#wake?.();
-      else this.#acknowledge(id);
+      if (resolution === undefined) {
+        // The workers have ended first. The order comes again, and the next process finds out what it has become.
+        this.#wake?.();
+        return;
+      }
+      this.#acknowledge(id);
       const isAsDecided = resolution === decision || resolution === `already-${decision}`;
       if (decision === 'confirmed' && !isAsDecided) this.counts.unconfirmed++;
     });
