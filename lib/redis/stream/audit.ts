@@ -82,26 +82,21 @@ export async function auditStream(
     const count = Math.min(pageSize, maxEntries - entries);
     const [now, page] = list(await pageOfOrders.run(port, [keys.stream], [from, count, schema]));
     const rows = list(page).map((row) => list(row));
-    const ours = rows.filter(([, id]) => id !== null && id !== undefined && id !== false);
+    const ours = rows
+      .filter(([, id]) => id !== null && id !== undefined && id !== false)
+      .map(([entry, id, ofGate]) => ({ entry: text(entry), id: text(id), isOfGate: text(ofGate) === '1' }));
     entries += rows.length;
     foreign += rows.length - ours.length;
     const remembered = await Promise.all(
-      ours.map(([, id, ofGate]) =>
-        text(ofGate) === '1' ? undefined : port.send(['GET', keys.id(text(id))]),
-      ),
+      ours.map(({ id, isOfGate }) => (isOfGate ? undefined : port.send(['GET', keys.id(id)]))),
     );
-    for (const [i, [entry, id, ofGate]] of ours.entries()) {
+    for (const [i, { entry, id, isOfGate }] of ours.entries()) {
       const known = remembered[i];
-      if (seen.has(text(id))) add(twice, text(id));
-      seen.add(text(id));
-      const isYoung = Number(text(entry).split('-')[0]) > Number(now) - rememberMs;
-      if (
-        isYoung &&
-        text(ofGate) !== '1' &&
-        !(typeof known === 'string' && known.startsWith(`${text(entry)} `))
-      ) {
-        add(unremembered, text(id));
-      }
+      if (seen.has(id)) add(twice, id);
+      seen.add(id);
+      const isYoung = Number(entry.split('-')[0]) > Number(now) - rememberMs;
+      const isRemembered = isOfGate || (typeof known === 'string' && known.startsWith(`${entry} `));
+      if (isYoung && !isRemembered) add(unremembered, id);
     }
     const last = rows.at(-1)?.[0];
     if (last !== undefined) {
