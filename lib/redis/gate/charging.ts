@@ -1,13 +1,6 @@
 import { missingOption } from '../../gate/index.js';
 import { optionError } from '../../input/index.js';
-import {
-  type Decision,
-  holdsDepth,
-  type Key,
-  Limiter,
-  nativeLimiter,
-  takesKey,
-} from '../../limiter/index.js';
+import { type Decision, holdsDepth, type Key, Limiter, takesKey } from '../../limiter/index.js';
 import { type RedisDecision, type RedisDenied, RedisLimiter } from '../limiter/index.js';
 
 /** How a gate charges its limiter. */
@@ -40,7 +33,7 @@ export function chargingOf(where: string, limiter: unknown): Charging {
     throw optionError(`${where}: limiter`, expected, limiter, true);
   }
   return {
-    keyed: nativeLimiter(limiter).keyed,
+    keyed: limiter.keyed,
     // A limiter of this process decides about an order without a call anyway.
     known: () => undefined,
     charge: (key) => (key === undefined ? limiter.tryAcquire() : limiter.tryAcquire({ key })),
