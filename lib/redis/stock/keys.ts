@@ -7,7 +7,22 @@ const nameMax = 128;
 export class SaleKeys {
   /** What all keys begin with: `prefix:{sale}`. */
   readonly begin: string;
-  /** The keys of the scripts, in the order in which these name them. */
+  /**
+   * The keys of the scripts, in the order in which these name them.
+   *
+   * - `items`, a hash: the numbers of each item, the version of the sale, and the last fence.
+   * - `members`, a hash: of each process its fence, the number of its last batch, and what it has leased of each item.
+   * - `answers`, a hash: of each process the answers to its last batch.
+   * - `expiry`, a sorted set: the processes with a lease, by the time at which it ends.
+   * - `users`, a hash: how many units a user holds or has bought of an item that has a limit.
+   * - `ids`, a hash: of each client's id the digest of its request, then its reservation, or `!` if it was refused.
+   * - `holds`, a hash: the reservations, packed.
+   * - `due`, a sorted set: the reservations that are held, by their deadline.
+   * - `ended`, a sorted set: what the server forgets, by the time at which it does: reservations that have ended, ids
+   *   that were refused, processes that are silent.
+   * - `movements`, a stream: the changes of the stock.
+   * - `accepted`, a stream: the ids of the orders that were reserved, which all processes read.
+   */
   readonly all: readonly string[];
   /** The stream of changes. */
   readonly movements: string;

@@ -115,8 +115,8 @@ export class Lots {
   }
 
   /** Gives back all units of these items that are not kept for an order, with the next call. */
-  giveBack(lines: readonly CartLine[]): void {
-    for (const { sku } of lines) {
+  giveBack(items: Iterable<Pick<Lot, 'sku'>>): void {
+    for (const { sku } of items) {
       const lot = this.#lots.get(sku);
       const left = lot && this.#left(lot);
       if (lot !== undefined && left !== undefined && left > 0)
@@ -126,7 +126,7 @@ export class Lots {
 
   /** Gives back everything that is not kept for an order. */
   giveBackAll(): void {
-    this.giveBack([...this.#active].map(({ sku }) => ({ sku, quantity: 1 })));
+    this.giveBack(this.#active);
   }
 
   /** Whether a unit is leased, or was asked for since the last heartbeat. */

@@ -42,9 +42,13 @@ interface Waiting {
 
 /** What a process has done in a sale, for `stats()`. */
 export interface MemberCounts {
+  /** Calls of the script that settles orders and leases units, repeated ones included. */
   calls: number;
+  /** Calls that failed, for whatever reason. */
   faults: number;
+  /** How often the server no longer knew the lease of this process: it had been silent for too long, or was lost. */
   fenced: number;
+  /** Operations that were sent once more, because the server had carried them out and lost them. */
   repeated: number;
 }
 

@@ -48,7 +48,7 @@ const refusals: ReadonlySet<string> = new Set([
 const states: ReadonlySet<string> = new Set(['held', 'confirmed', 'cancelled', 'expired', 'unknown']);
 const decimal = /^\d{1,20}$/;
 
-/** Requests of at most so many characters are kept as they are. */
+/** A request of at most so many characters is its own digest. */
 const digestMax = 40;
 
 const unavailable: Outcome = { kind: 'refused', reason: 'unavailable', line: 0 };
@@ -219,9 +219,11 @@ export function recalledAs(answer: Answer): Outcome | undefined {
   return code === 'duplicate' ? reservedAs(code, answer) : { kind: 'refused', reason: ofId(code), line: 0 };
 }
 
-/** Returns a hash of what must be the same when an id comes again. */
-export /** Returns a text without spaces that is the same for the same order: short ones as they are, others as SHA-256. */
-function digestOf(request: Request): string {
+/**
+ * Returns a text without spaces that is the same for all requests that may have one id: a short request as it is, a
+ * longer one as the beginning of its SHA-256.
+ */
+export function digestOf(request: Request): string {
   const body = bodyOf(request);
   if (body.length <= digestMax) return encodeURIComponent(body);
   return createHash('sha256').update(body).digest('hex').slice(0, 32);

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers';
-import { Options, optionError, SluiceError } from '../../input/index.js';
+import { constructorError, Options, optionError, SluiceError } from '../../input/index.js';
 import {
   type CartLine,
   type CartOptions,
@@ -48,16 +48,16 @@ import { findReservation, openSale } from './scripts.js';
 const revocations = channel('sluice:redis:revoked');
 
 /** What a `RedisStock` object has done. */
-export interface RedisStockStats extends MemberCounts {
+export interface RedisStockStats extends Readonly<MemberCounts> {
   /** Orders that were reserved. */
   readonly reserved: number;
   /** Orders that had been reserved before. */
   readonly duplicates: number;
-  /** Orders that were refused, for whatever reason. */
+  /** Orders that were refused, for any reason but 'unavailable'. */
   readonly refused: number;
   /** Of these, orders that this process refused without asking the server. */
   readonly refusedHere: number;
-  /** Orders without an answer in time. */
+  /** Orders that were answered 'unavailable': no answer came in time, or too many calls waited. */
   readonly unavailable: number;
   /** Orders that were settled and lost: see the channel `sluice:redis:revoked`. */
   readonly revoked: number;
@@ -105,7 +105,7 @@ export class RedisStock {
 
   /** @internal Use `RedisStock.open`. */
   constructor(by: symbol, plan: Plan) {
-    if (by !== onlyOpen) throw optionError('RedisStock', 'RedisStock.open()', undefined, true);
+    if (by !== onlyOpen) throw constructorError('RedisStock', 'RedisStock.open()');
     this.#plan = plan;
     this.#lots = new Lots(plan.lease);
     this.#known = new Known(this.#lots, plan.lease?.heartbeatMs ?? 100);
@@ -468,7 +468,7 @@ export class RedisStock {
     const patience = performance.now() + (this.#plan.lease?.ttlMs ?? 0);
     for (;;) {
       const lot = this.#lots.get(sku);
-      if (lot !== undefined) this.#lots.giveBack([{ sku, quantity: 1 }]);
+      if (lot !== undefined) this.#lots.giveBack([lot]);
       const answer = await this.#askItem(where, 'w', sku, left);
       const [taken, , , leased] = countsIn(answer, 6) as [number, number, number, number];
       left -= taken;

@@ -3,9 +3,9 @@ import { operationsLua } from './operations-lua.js';
 import { ledgerLua, saleLua } from './sale-lua.js';
 
 /**
- * Takes part in a sale: the only script that changes one. It returns units of members whose lease is over, ends holds
- * that are over, forgets what has ended long ago, takes units back that the member does not need, carries out a batch
- * of operations, and leases units to the member.
+ * Takes part in a sale. Apart from `openSale` it is the only script that changes one. It returns units of members whose
+ * lease is over, ends holds that are over, forgets what has ended long ago, takes units back that the member does not
+ * need, carries out a batch of operations, and leases units to the member.
  *
  * A member numbers its batches. The server keeps the number and the answers of its last batch: when a reply is lost,
  * the member sends the batch again, and gets the answers of the first time. What a member returns and what it was
