@@ -25,7 +25,6 @@ export {
   type RedisWindow,
   type TokenLeaseOptions,
 } from './limiter/index.js';
-
 export {
   type DurabilityOptions,
   type FoundOnRedis,

@@ -3,8 +3,9 @@ import { connectMs, type RedisPort } from './port.js';
 import { within } from './within.js';
 
 /**
- * A connection of the workers' own. A command that is not answered in time, or whose connection fails, closes the
- * connection; the next command opens another one. So no worker waits for ever for a peer that has died unnoticed.
+ * A connection of sluice's own, beside the program's. A command that is not answered in time, or whose connection
+ * fails, closes the connection; the next command opens another one. So nothing waits for ever for a peer that has died
+ * unnoticed.
  */
 export class Link {
   readonly #port: RedisPort;

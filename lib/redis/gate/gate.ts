@@ -105,8 +105,9 @@ export class RedisGate<T> {
    * only if its units are reserved. A refusal because of too few units or a full stream charges nothing.
    *
    * With an id field, an order that comes again gets the earlier answer, on whichever machine: see `Gate.admit`. While
-   * the limiter refuses, it does so as soon as this process has heard of the first one, within about a heartbeat of the
-   * stock; before that it is 'rate-limited'.
+   * the limiter refuses, it does so as soon as this process has heard of the first one; before that it is
+   * 'rate-limited'. A process hears of it with its next call of the server: within `lease.heartbeatMs` of the stock
+   * while it sells, within a third of `lease.ttlMs` otherwise.
    *
    * 'unavailable': no answer came within the `timeoutMs` of the stock or the limiter, or too many calls wait. The order
    * may be admitted or not, or be so later: ask again with the same id. An order without an id whose answer comes too
