@@ -16,14 +16,12 @@ import { trade } from '../trade.js';
 import { judge } from '../verdicts.js';
 import { readBooks } from './shop-books.js';
 import { ShopProcess } from './shop-process.js';
-import { GROUP, PREFIX, STREAM_LENGTH_MAX, stockOptions, streamOf } from './shop-schema.js';
+import { CONCURRENCY, GROUP, PREFIX, STREAM_LENGTH_MAX, stockOptions, streamOf } from './shop-schema.js';
 
 /** With --chaos, a process, or the Redis server, is killed this often. */
 const KILL_EVERY_MS = 1_500;
 /** One in so many kills is that of the server. */
 const SERVER_ONE_IN = 3;
-/** Orders that the cashier of one process handles at a time. */
-const CONCURRENCY = 4;
 const LAST_ORDERS_MS = 30_000;
 /** Names and values of one change in an entry of the stream. */
 const MOVEMENT_FIELDS = 10;

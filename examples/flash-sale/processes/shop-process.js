@@ -8,7 +8,6 @@ import { once } from 'node:events';
  * @property {Record<string, number>} byStatus
  * @property {Record<string, number>} byOutcome
  * @property {string[]} failures
- * @property {import('sluice/redis').RedisWorkersStats} workers
  */
 
 const SHOP = new URL('shop.js', import.meta.url);
@@ -31,10 +30,6 @@ export class ShopProcess {
   constructor(task) {
     this.#task = task;
     [this.#child, this.#result] = this.#spawn();
-  }
-
-  get pid() {
-    return this.#child.pid;
   }
 
   /** @returns {[import('node:child_process').ChildProcess, Promise<ShopBooks>]} */

@@ -12,6 +12,9 @@ export const LIMITS = {
   slidingWindow: { limit: 300, windowMs: 1_000, buckets: 20 },
 };
 
+/** Orders that the cashier of one process handles at a time. */
+export const CONCURRENCY = 4;
+
 /** The stream may hold this many orders: the opening burst fills it. */
 export const STREAM_LENGTH_MAX = 64;
 

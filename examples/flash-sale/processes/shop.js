@@ -9,7 +9,15 @@ import { monotonicMs } from '../clock.js';
 import { BadOrder, Order, parseOrder } from '../order-schema.js';
 import { Payments } from '../payments.js';
 import { OrderServer } from '../server.js';
-import { GROUP, LIMITS, PREFIX, STREAM_LENGTH_MAX, stockOptions, streamOf } from './shop-schema.js';
+import {
+  CONCURRENCY,
+  GROUP,
+  LIMITS,
+  PREFIX,
+  STREAM_LENGTH_MAX,
+  stockOptions,
+  streamOf,
+} from './shop-schema.js';
 
 /**
  * @typedef {object} ShopTask
@@ -74,7 +82,7 @@ const run = workers.run(
     const result = (paid ? hold.confirm() : hold.cancel()).replace(/^already-/, '');
     write({ ...line, event: 'decided', paid, result, at: monotonicMs() });
   },
-  { signal: end.signal, concurrency: 4 },
+  { signal: end.signal, concurrency: CONCURRENCY },
 );
 
 const server = new OrderServer(answer);
@@ -94,7 +102,5 @@ process.once('message', async () => {
   await limiter.close();
   client.destroy();
   const { byStatus, byOutcome } = server;
-  send({ type: 'result', value: { byStatus, byOutcome, failures, workers: workers.stats() } }, () =>
-    process.disconnect(),
-  );
+  send({ type: 'result', value: { byStatus, byOutcome, failures } }, () => process.disconnect());
 });
