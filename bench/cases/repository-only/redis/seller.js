@@ -56,18 +56,14 @@ async function opened({ port, sells, stock: quantity }) {
       },
     };
   }
-  const redis = new Redis(port, '127.0.0.1', {
-    ...clientOptions,
-    enableOfflineQueue: false,
-    lazyConnect: true,
-  });
+  const redis = new Redis(port, '127.0.0.1', { ...clientOptions, lazyConnect: true });
   await redis.connect();
   const stock = await RedisStock.open({
     ...{
       redis: ioRedis(redis),
       prefix: 'bench',
       sale: 'one',
-      items: [{ sku: 7, quantity }],
+      items: [{ sku: 7, quantity, perUser }],
       movements: 65_536,
     },
     ...(sells === 'leased' ? {} : { lease: /** @type {const} */ (false) }),
