@@ -19,7 +19,7 @@ export {
   roomsOf,
 } from './limiter.js';
 export { blockMsMax, costMax, keysMax, type LimiterChanges, type LimiterOptions } from './options.js';
-export type { AcquireOptions, TryAcquireOptions } from './request.js';
+export { type AcquireOptions, checkCharge, checkedRequest, type TryAcquireOptions } from './request.js';
 export { refundPart } from './returns.js';
 export type { Room } from './rooms.js';
 export {

@@ -191,7 +191,7 @@ export class Limiter implements Disposable {
    * if (!limiter.allow(request.ip)) return response.writeHead(429).end();
    */
   allow(key?: Key, cost = 1): boolean {
-    checkCharge('allow', this.#keyed, key, cost, 'cost');
+    checkCharge('Limiter.allow', this.#keyed, key, cost, 'cost');
     if (this.#keyed) this.#native.allow(cost, key);
     else if (cost === 1) this.#allowOne();
     else this.#native.allow(cost);
@@ -213,7 +213,7 @@ export class Limiter implements Disposable {
    * if (!decision.allowed) retryLater(decision.retryAfterMs);
    */
   tryAcquire(options?: TryAcquireOptions): Decision {
-    const { key, cost } = checkedRequest('tryAcquire', options, this.#keyed);
+    const { key, cost } = checkedRequest('Limiter.tryAcquire', options, this.#keyed);
     const answer = checkedAnswer('Limiter.tryAcquire', this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return this.#refused(answer, key, cost);
@@ -265,7 +265,7 @@ export class Limiter implements Disposable {
    * const { remaining } = limiter.peek({ key: user });
    */
   peek(options?: TryAcquireOptions): Outlook {
-    const { key, cost } = checkedRequest('peek', options, this.#keyed);
+    const { key, cost } = checkedRequest('Limiter.peek', options, this.#keyed);
     const answer = checkedAnswer(what, this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
     const retryAfterMs = this.#words[retryAfterWord] as number;
@@ -292,7 +292,7 @@ export class Limiter implements Disposable {
    * }
    */
   release(cost = 1, key?: Key): void {
-    checkCharge('release', this.#keyed, key, cost, 'cost');
+    checkCharge('Limiter.release', this.#keyed, key, cost, 'cost');
     if (checkedAnswer(what, this.#native.release(cost, key)) === 1) return;
     throw new SluiceError(
       'ERR_SLUICE_RELEASE',
@@ -311,7 +311,7 @@ export class Limiter implements Disposable {
    * if (!isPasswordRight) limiter.penalty(10, user);
    */
   penalty(points: number, key?: Key): void {
-    checkCharge('penalty', this.#keyed, key, points, 'points');
+    checkCharge('Limiter.penalty', this.#keyed, key, points, 'points');
     checkedAnswer(what, this.#native.penalize(points, key));
   }
 
@@ -327,7 +327,7 @@ export class Limiter implements Disposable {
    * limiter.reward(1, user);
    */
   reward(points: number, key?: Key): void {
-    checkCharge('reward', this.#keyed, key, points, 'points');
+    checkCharge('Limiter.reward', this.#keyed, key, points, 'points');
     checkedAnswer(what, this.#native.reward(points, key));
   }
 
@@ -341,7 +341,7 @@ export class Limiter implements Disposable {
    * limiter.reset(user);
    */
   reset(key?: Key): void {
-    checkCharge('reset', this.#keyed, key, 1, 'cost');
+    checkCharge('Limiter.reset', this.#keyed, key, 1, 'cost');
     checkedAnswer(what, this.#native.reset(0, key));
   }
 
@@ -359,7 +359,7 @@ export class Limiter implements Disposable {
    * limiter.block(addressKey(request.ip), 60_000);
    */
   block(key: Key | undefined, ms: number): boolean {
-    checkCharge('block', this.#keyed, key, 1, 'cost');
+    checkCharge('Limiter.block', this.#keyed, key, 1, 'cost');
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= blockMsMax)) {
       throw optionError('Limiter.block: ms', `a number from 0 to ${blockMsMax}`, ms, typeof ms !== 'number');
     }

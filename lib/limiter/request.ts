@@ -29,20 +29,20 @@ interface WaitRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Returns the checked options of `Limiter.${method}`; `keyed`: whether the limiter has keys. */
+/** Returns the checked options of a call. `where` names its method; `keyed`: whether the limiter has keys. */
 export function checkedRequest(
-  method: string,
+  where: string,
   options: TryAcquireOptions | undefined,
   keyed: boolean,
 ): Pick<WaitRequest, 'key' | 'cost'> {
   let key: unknown;
   let cost = 1;
   if (options !== undefined) {
-    const given = new Options(`Limiter.${method}`, options, ['key', 'cost']);
+    const given = new Options(where, options, ['key', 'cost']);
     key = given.get('key');
     cost = given.integer('cost', 0, costMax, 1);
   }
-  checkCharge(method, keyed, key, cost, 'cost');
+  checkCharge(where, keyed, key, cost, 'cost');
   return { key, cost };
 }
 
@@ -53,20 +53,20 @@ export function checkedWaitRequest(options: AcquireOptions | undefined, keyed: b
   const cost = given.integer('cost', 0, costMax, 1);
   const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, 1e12) : Infinity;
   const signal = given.signal();
-  checkCharge('acquire', keyed, key, cost, 'cost');
+  checkCharge('Limiter.acquire', keyed, key, cost, 'cost');
   return { key, cost, timeoutMs, signal };
 }
 
 /** Checks the key and the amount, named `name`, of a call. Allocates nothing unless it throws. */
 export function checkCharge(
-  method: string,
+  where: string,
   keyed: boolean,
   key: unknown,
   amount: unknown,
   name: string,
 ): asserts key is Key | undefined {
-  if (!takesKey(key, keyed)) throw keyError(`Limiter.${method}: key`, key, keyed, 'this limiter');
+  if (!takesKey(key, keyed)) throw keyError(`${where}: key`, key, keyed, 'this limiter');
   if (typeof amount === 'number' && amount >>> 0 === amount) return;
   const expected = `a whole number from 0 to ${costMax}`;
-  throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
+  throw optionError(`${where}: ${name}`, expected, amount, typeof amount !== 'number');
 }

@@ -1,6 +1,8 @@
 import { constructorError, optionError } from '../../input/index.js';
 import {
   blockMsMax,
+  checkCharge,
+  checkedRequest,
   type Key,
   type Limits,
   type TryAcquireOptions,
@@ -18,13 +20,7 @@ import {
   type RedisTier,
 } from './decision.js';
 import { closed, Desk } from './desk.js';
-import {
-  type Checked,
-  checkCharge,
-  checkedOptions,
-  checkedRequest,
-  type RedisLimiterOptions,
-} from './options.js';
+import { type Checked, checkedOptions, type RedisLimiterOptions } from './options.js';
 
 const by = Symbol('by RedisLimiter.open');
 

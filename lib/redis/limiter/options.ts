@@ -1,13 +1,5 @@
 import { copiedList, Options, optionError } from '../../input/index.js';
-import {
-  costMax,
-  type Key,
-  keyError,
-  keysMax,
-  limiterLimits,
-  type SlidingWindow,
-  takesKey,
-} from '../../limiter/index.js';
+import { costMax, keysMax, limiterLimits, type SlidingWindow } from '../../limiter/index.js';
 import { checkedPort, type RedisPort } from '../client/index.js';
 import type { Tiers } from './limit-script.js';
 import { LimiterKeys } from './limiter-keys.js';
@@ -141,35 +133,4 @@ function windowOf(name: string, given: unknown): Tiers['windows'][number] {
     windowMs: window.number('windowMs', 1, limiterLimits.windowMs),
     buckets: window.integer('buckets', 1, bucketsMax, 20),
   };
-}
-
-/** Checks the options of `tryAcquire` and `peek`. */
-export function checkedRequest(
-  where: string,
-  options: { readonly key?: Key | undefined; readonly cost?: number } | undefined,
-  keyed: boolean,
-): { key: Key | undefined; cost: number } {
-  const given = new Options(where, options, ['key', 'cost']);
-  const key = given.get('key');
-  const cost = given.integer('cost', 0, costMax, 1);
-  checkKey(where, key, keyed);
-  return { key, cost };
-}
-
-function checkKey(where: string, key: unknown, keyed: boolean): asserts key is Key | undefined {
-  if (!takesKey(key, keyed)) throw keyError(`${where}: key`, key, keyed, 'this limiter');
-}
-
-/** Checks the key and the amount, named `name`, of a call. Allocates nothing unless it throws. */
-export function checkCharge(
-  where: string,
-  keyed: boolean,
-  key: unknown,
-  amount: unknown,
-  name: string,
-): asserts key is Key | undefined {
-  if (!takesKey(key, keyed)) throw keyError(`${where}: key`, key, keyed, 'this limiter');
-  if (typeof amount === 'number' && amount >>> 0 === amount) return;
-  const expected = `a whole number from 0 to ${costMax}`;
-  throw optionError(`${where}: ${name}`, expected, amount, typeof amount !== 'number');
 }
