@@ -18,6 +18,7 @@ export type { ChangeOptions, ChangeResolution } from './change.js';
 export type { StockCounts, StockStats } from './figures.js';
 export type { LostMovements, Movement } from './movements.js';
 export {
+  holdMsMax,
   type ItemChanges,
   quantityMax,
   type RestoreOptions,

@@ -146,12 +146,13 @@ export interface CheckedItem {
 
 /** The most units of an item. */
 export const quantityMax: number = stockLimits.quantity;
+/** The longest hold, in milliseconds. */
+export const holdMsMax: number = stockLimits.holdMs;
 const {
   items: itemsMax,
   shards: shardsMax,
   groups: groupsMax,
   groupMembers: membersMax,
-  holdMs: holdMsMax,
   sellForMs: sellForMsMax,
 } = stockLimits;
 

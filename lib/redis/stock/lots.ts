@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { type CartLine, Stock, sellUntil } from '../../stock/index.js';
+import { type CartLine, holdMsMax, Stock, sellUntil } from '../../stock/index.js';
 import { countsIn, list, noReply } from '../client/index.js';
 import { itemsMax } from './items.js';
 import { skuKey } from './keys.js';
@@ -15,8 +15,6 @@ const aheadMs = 100;
 const wantedMs = 1_000;
 /** The most lines of orders whose units can be kept at the same time. */
 const reservationsMax = 1_000_000;
-/** Units are kept until the order is settled. */
-const holdMs = 86_400_000;
 
 /** What this process knows of an item, and has leased of it. */
 export interface Lot {
@@ -61,7 +59,8 @@ export class Lots {
   constructor(lease: Required<LeaseOptions> | undefined) {
     this.#lease = lease;
     this.#local = Stock.create({
-      ...{ items: [], maxItems: itemsMax, maxReservations: reservationsMax, holdMs },
+      ...{ items: [], maxItems: itemsMax, maxReservations: reservationsMax },
+      holdMs: holdMsMax, // units are kept until their order is settled
       ...{ maxUsers: 1, maxIds: 1, movements: 0 },
     });
   }

@@ -1,4 +1,5 @@
 import { Options, optionError } from '../../input/index.js';
+import { holdMsMax } from '../../stock/index.js';
 import { checkedPort, type RedisPort } from '../client/index.js';
 import { copiedItems, type RedisStockItem } from './items.js';
 import { SaleKeys, skuKey } from './keys.js';
@@ -101,7 +102,7 @@ export function checkedPlan(where: string, options: RedisStockOptions): Plan {
   }
   return {
     ...{ redis, keys, items, lease: checkedLease(given), durability: checkedDurability(given) },
-    holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
+    holdMs: given.number('holdMs', 1, holdMsMax, 30_000),
     rememberMs: given.integer('rememberMs', 60_000, 2_592_000_000, 3_600_000),
     movements: given.integer('movements', 0, 1_000_000, 4_096),
     timeoutMs: given.number('timeoutMs', 10, 3_600_000, 5_000),

@@ -10,6 +10,7 @@ import {
   checkedReservation,
   checkedReserve,
   checkedSku,
+  holdMsMax,
   type LedgerKey,
   quantityMax,
   type Reserved,
@@ -86,7 +87,6 @@ export interface StockInside {
 export let insideStock: (stock: unknown) => StockInside | undefined;
 
 const onlyOpen = Symbol('RedisStock.open');
-const msMax = 86_400_000;
 
 /**
  * The stock of one sale, on a Redis or Valkey server, for any number of processes. Each process leases blocks of units,
@@ -333,7 +333,7 @@ export class RedisStock {
   async extend(reservation: bigint | string, ms: number): Promise<Resolution> {
     const where = 'RedisStock.extend';
     const which = checkedReservation(`${where}: reservation`, reservation);
-    const given = Math.round(new Options(where, { ms }, ['ms']).number('ms', 1, msMax));
+    const given = Math.round(new Options(where, { ms }, ['ms']).number('ms', 1, holdMsMax));
     return await this.#resolution(where, 'e', which, given);
   }
 

@@ -1,5 +1,5 @@
 import { reportUnconfirmed } from '../../gate/index.js';
-import type { Resolution } from '../../stock/index.js';
+import { holdMsMax, type Resolution } from '../../stock/index.js';
 import { faultOf, retryMs, sleep } from '../client/index.js';
 import type { RedisStock } from '../stock/index.js';
 
@@ -17,8 +17,6 @@ export interface StockOfWorkers {
   readonly stock: RedisStock;
   readonly holdMs: number;
 }
-
-const holdMsMax = 86_400_000;
 
 /** Whether the stock is closed, or its server refuses its commands for good. */
 export function isFinal(error: unknown): boolean {
