@@ -165,11 +165,13 @@ export class Member {
   }
 
   #failAll(error: Error): void {
-    const operations = [...(this.#batch?.operations ?? []), ...this.#waiting.map((one) => one.operation)];
+    const sent = this.#batch?.operations ?? [];
+    const unsent = this.#waiting.map(({ operation }) => operation);
     this.#batch = undefined;
     this.#sent = [];
     this.#waiting = [];
-    for (const operation of operations) operation.failed(error);
+    for (const operation of sent) operation.failed(error, true);
+    for (const operation of unsent) operation.failed(error, false);
   }
 
   /** Makes one call. Returns whether another one must follow at once. */
@@ -277,7 +279,7 @@ export class Member {
     this.#batch = undefined;
     this.#sent = [];
     this.#number = last;
-    for (const operation of late) operation.failed(new Error('no answer in time'));
+    for (const operation of late) operation.failed(new Error('no answer in time'), true);
   }
 
   /** How long a call waits for an answer: short enough that a second one has time, on another connection. */

@@ -41,8 +41,8 @@ export interface Operation {
   repeated(answer: Answer): void;
   /** Called when no answer came in time. `isSent`: it may have been carried out, or be so later. */
   late(isSent: boolean): void;
-  /** Called when the server refuses it for good. */
-  failed(error: Error): void;
+  /** Called when the server refuses calls for good. `isSent`: it may have been carried out by an earlier call. */
+  failed(error: Error, isSent: boolean): void;
 }
 
 /** The record of an order, for the stream of a gate. */

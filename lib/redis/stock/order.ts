@@ -175,7 +175,8 @@ export class Order implements Operation {
     this.#resolve(unavailable);
   }
 
-  failed(error: Error): void {
+  failed(error: Error, isSent: boolean): void {
+    if (!isSent) this.#spared();
     if (this.#kept !== undefined) this.#sale.lots.putBack(this.#kept, this.#request.lines);
     this.#reject(redisError(this.#where, error));
   }
