@@ -158,6 +158,8 @@ export class RedisStock {
       const reply = list(await within(plan.timeoutMs, opening));
       const said = text(reply[0]);
       if (said === 'format') throw new Error(`the sale is of version ${text(reply[1])}`);
+      if (said === 'denied')
+        throw new Error(`NOPERM the user of the connection may not run ${text(reply[1])}`);
       if (said !== 'open' && said !== 'limit') throw noReply('what it has opened');
       if (said === 'limit') limits = countsIn(reply.slice(1), 2);
     } catch (error) {
