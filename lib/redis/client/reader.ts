@@ -11,6 +11,7 @@ export class Reader {
   readonly #link: Link;
   readonly #timeoutMs: number;
   readonly #end = new AbortController();
+  readonly #calls = new Set<Promise<unknown>>();
 
   constructor(port: RedisPort, key: string, timeoutMs: number) {
     this.#link = new Link(port, key);
@@ -19,6 +20,16 @@ export class Reader {
 
   /** Makes a call, and makes something of its reply. @throws the error of the last try. */
   async read<T>(call: (port: RedisPort) => Promise<unknown>, make: (reply: unknown) => T): Promise<T> {
+    const answer = this.#read(call, make);
+    this.#calls.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#calls.delete(answer);
+    }
+  }
+
+  async #read<T>(call: (port: RedisPort) => Promise<unknown>, make: (reply: unknown) => T): Promise<T> {
     const end = performance.now() + this.#timeoutMs;
     for (let failures = 0; ; ) {
       const leftMs = end - performance.now();
@@ -32,7 +43,9 @@ export class Reader {
     }
   }
 
-  close(): void {
+  /** Waits for the calls that are made, then closes the connection. Calls after it fail. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#calls);
     this.#end.abort();
     this.#link.close();
   }

@@ -102,8 +102,13 @@ export class Member {
     return this.#waiting.length + (this.#batch?.operations.length ?? 0);
   }
 
+  /** @throws SluiceError `ERR_SLUICE_DISPOSED` once `close` has been called. */
+  checkOpen(): void {
+    if (this.isClosing) throw new SluiceError('ERR_SLUICE_DISPOSED', 'RedisStock: this object is closed');
+  }
+
   submit(operation: Operation): void {
-    if (this.isClosing) throw closed();
+    this.checkOpen();
     this.#put(operation);
   }
 
@@ -406,8 +411,4 @@ function whole(value: unknown): number {
   const number = text(value) === '' ? Number.NaN : Number(text(value));
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw noReply('a whole number');
-}
-
-function closed(): SluiceError {
-  return new SluiceError('ERR_SLUICE_DISPOSED', 'RedisStock: this object is closed');
 }

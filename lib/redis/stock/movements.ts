@@ -55,6 +55,7 @@ async function* read(
       page = await reader.read((port) => port.send(command), list);
       movements = page.flatMap((entry) => movementsIn(entry));
     } catch (error) {
+      if (isOver()) return;
       throw redisError(where, error);
     }
     const isNew = ({ position }: RedisMovement): boolean => {
@@ -95,7 +96,7 @@ function movementOf(position: string, values: readonly string[]): RedisMovement 
   const isMovement =
     names.every((name, i) => values[2 * i] === name) &&
     kinds.test(kind) &&
-    /^[nt]./.test(sku) &&
+    /^[nt]./s.test(sku) &&
     /^\d{0,20}$/.test(reservation) &&
     place.test(position);
   if (!isMovement) throw noReply('movements');

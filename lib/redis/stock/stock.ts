@@ -158,6 +158,8 @@ export class RedisStock {
       const reply = list(await within(plan.timeoutMs, opening));
       const said = text(reply[0]);
       if (said === 'format') throw new Error(`the sale is of version ${text(reply[1])}`);
+      if (said === 'denied')
+        throw new Error(`NOPERM the user of the connection may not run ${text(reply[1])}`);
       if (said !== 'open' && said !== 'limit') throw noReply('what it has opened');
       if (said === 'limit') limits = countsIn(reply.slice(1), 2);
     } catch (error) {
@@ -482,7 +484,8 @@ export class RedisStock {
    *
    * @param sku The item.
    * @returns The counts: those of a stock of one process, and `leased`, how many of the available units are leased.
-   * @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item; SluiceError `ERR_SLUICE_REDIS`.
+   * @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item; SluiceError `ERR_SLUICE_REDIS`,
+   *   `ERR_SLUICE_DISPOSED`.
    * @example
    * const { available } = await redisStock.counts(7);
    */
@@ -505,7 +508,7 @@ export class RedisStock {
    *
    * @param by One of `reservation` and `id`.
    * @returns The reservation; undefined if the server does not know it.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_REDIS`.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_REDIS`, `ERR_SLUICE_DISPOSED`.
    * @example
    * const found = await redisStock.find({ id: 'order-1' });
    */
@@ -523,11 +526,13 @@ export class RedisStock {
    *
    * @param options `maxReservations`: the most reservations to read, 1 to 1,000,000. Default: 100,000.
    * @returns The numbers of items and of held reservations.
-   * @throws SluiceError `ERR_SLUICE_AUDIT` on a mismatch, or if there are more reservations; `ERR_SLUICE_REDIS`.
+   * @throws SluiceError `ERR_SLUICE_AUDIT` on a mismatch, or if there are more reservations; `ERR_SLUICE_REDIS`,
+   *   `ERR_SLUICE_DISPOSED`.
    * @example
    * await redisStock.audit();
    */
   async audit(options?: { readonly maxReservations?: number }): Promise<RedisStockAudit> {
+    this.#member.checkOpen();
     return await audited(this.#plan.keys, this.#reader, options);
   }
 
@@ -539,7 +544,7 @@ export class RedisStock {
    * @param options `from`, the position of the last movement that is known; and `signal`.
    * @returns An asynchronous iterator over the movements.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if the stock was opened with `movements: 0`; SluiceError
-   *   `ERR_SLUICE_REDIS`; the signal's reason.
+   *   `ERR_SLUICE_REDIS`, `ERR_SLUICE_DISPOSED` if the stock is closed already; the signal's reason.
    * @example
    * for await (const movement of redisStock.movements()) await log.append(movement);
    */
@@ -547,6 +552,7 @@ export class RedisStock {
     readonly from?: string;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<RedisMovement, void, undefined> {
+    this.#member.checkOpen();
     return movementsOf(this.#plan, this.#reader, options, () => this.#member.isClosing);
   }
 
@@ -575,7 +581,7 @@ export class RedisStock {
   async close(): Promise<void> {
     await this.#member.close();
     this.#lots.dispose();
-    this.#reader.close();
+    await this.#reader.close();
   }
 
   async #read<T>(
@@ -583,6 +589,7 @@ export class RedisStock {
     call: (port: RedisPort) => Promise<unknown>,
     make: (reply: unknown) => T,
   ): Promise<T> {
+    this.#member.checkOpen();
     try {
       return await this.#reader.read(call, make);
     } catch (error) {

@@ -1,0 +1,28 @@
+import { createClient } from 'redis';
+import { nodeRedis, RedisStock } from 'sluice/redis';
+import { afterAll, describe, expect, it } from 'vitest';
+import { endServers, Server, servers } from '../servers.js';
+
+afterAll(endServers);
+
+describe.each(servers)('With $binary, a stock', ({ binary, missing }) => {
+  it.skipIf(missing)('is not opened by a user who may not run a command, and says which', async () => {
+    const { port } = await Server.start(binary);
+    const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true });
+    await client.connect();
+    const options = { redis: nodeRedis(client), prefix: 'test', sale: 'x', items: [{ sku: 7, quantity: 9 }] };
+    try {
+      for (const name of ['XADD', 'ZREM', 'HDEL', 'ZCARD']) {
+        await client.sendCommand(['ACL', 'SETUSER', 'default', '+@all', `-${name.toLowerCase()}`]);
+        const message = expect.stringMatching(new RegExp(`NOPERM .* ${name}$`));
+        await expect(RedisStock.open(options)).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS', message });
+      }
+      await client.sendCommand(['ACL', 'SETUSER', 'default', '+@all']);
+      const stock = await RedisStock.open(options);
+      await stock.audit();
+      await stock.close();
+    } finally {
+      client.destroy();
+    }
+  });
+});
