@@ -15,6 +15,7 @@ import {
   retryMs,
   text,
 } from '../client/index.js';
+import { missing, NotDurable } from './durability.js';
 import type { Lots } from './lots.js';
 import type { Answer, Operation, Sending, Value } from './operations.js';
 import type { Plan } from './options.js';
@@ -51,9 +52,6 @@ export interface MemberCounts {
   /** Operations that were sent once more, because the server had carried them out and lost them. */
   repeated: number;
 }
-
-/** The server has carried a batch out, but not enough replicas or disks have it. */
-class NotDurable extends Error {}
 
 /**
  * This process in a sale. One loop sends everything: one call at a time, with all operations that wait, and without any
@@ -307,16 +305,20 @@ export class Member {
     return (replicas > 0 ? timeoutMs : 0) + (fsync ? timeoutMs : 0);
   }
 
-  /** Waits until as many replicas and disks have what this connection has written as the plan demands. */
+  /**
+   * Waits until as many replicas and disks have what this connection has written as the plan demands. The batch has
+   * been carried out by then, whatever becomes of this.
+   */
   async #durable(port: RedisPort): Promise<void> {
-    const { replicas, fsync, timeoutMs } = this.#plan.durability;
-    if (fsync) {
-      const had = list(await port.send(['WAITAOF', '1', String(replicas), String(timeoutMs)]));
-      if (whole(had[0]) < 1 || whole(had[1]) < replicas) throw new NotDurable('ERR too few disks have it');
-    } else if (replicas > 0) {
-      const had = whole(await port.send(['WAIT', String(replicas), String(timeoutMs)]));
-      if (had < replicas) throw new NotDurable(`ERR ${had} of ${replicas} replicas have it`);
+    const { durability } = this.#plan;
+    let had: string;
+    try {
+      had = await missing(port, durability);
+    } catch (error) {
+      if (faultOf(error) !== 'final') throw error;
+      throw new NotDurable((error as Error).message);
     }
+    if (had !== '') throw new NotDurable(`ERR ${had}`);
   }
 
   #arm(): void {

@@ -30,6 +30,7 @@ import {
 import { answerOf, type RedisRefused, refused } from './answers.js';
 import { audited, type RedisStockAudit } from './audit.js';
 import { countsOf, type RedisStockCounts } from './counts.js';
+import { missing } from './durability.js';
 import { type FoundOnRedis, foundOf, idOf } from './found.js';
 import { checkedItem, checkedQuantity, type RedisStockItem } from './items.js';
 import { keyText, skuKey } from './keys.js';
@@ -162,6 +163,8 @@ export class RedisStock {
         throw new Error(`NOPERM the user of the connection may not run ${text(reply[1])}`);
       if (said !== 'open' && said !== 'limit') throw noReply('what it has opened');
       if (said === 'limit') limits = countsIn(reply.slice(1), 2);
+      // A server without WAITAOF, or without a file, would carry orders out and never settle one.
+      await within(plan.timeoutMs, missing(plan.redis, { ...plan.durability, replicas: 0, timeoutMs: 1 }));
     } catch (error) {
       throw redisError(where, error);
     }

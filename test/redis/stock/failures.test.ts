@@ -240,6 +240,18 @@ describe.each(servers)('With $binary, a stock', ({ binary, missing }) => {
     },
   );
 
+  it.skipIf(missing)('is not opened with durability that the server does not have', async () => {
+    const durability = { fsync: true };
+    const opening = openSale(server.port, { items: [item], durability });
+    // Redis 7.0 does not know the command, Valkey 8 has no file here.
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS' });
+    await expect(openSale(server.port, { items: [item], durability })).rejects.toThrow(/WAITAOF/);
+    if (binary !== 'valkey-server') return;
+    const own = await Server.start(binary, ['--appendonly', 'yes', '--appendfsync', 'everysec']);
+    const stock = await openSale(own.port, { items: [item], durability: { fsync: true, timeoutMs: 3_000 } });
+    expect(await insist(stock, 1)).toMatchObject({ ok: true });
+  });
+
   it.skipIf(missing)('settles nothing before enough replicas have it', async () => {
     const master = await Server.start(binary as Binary, ['--repl-diskless-sync-delay', '0']);
     const replica = await Server.start(binary as Binary);
