@@ -37,7 +37,7 @@ export const group = {
   about:
     'Processes sell one item that a redis-server of this machine keeps, without a file. The rival runs one script per ' +
     'order, which takes a unit and adds the order to a stream: the same server, the same client, a connection for each ' +
-    'process, all commands of one turn of the event loop written at once. Orders have ids, and users with a limit. ' +
+    'process, all commands of one turn of the event loop written at once. Orders have ids, and users with a limit; they go through a RedisGate, whose refusal() is asked first. ' +
     'RedisStock writes its movements to a stream, some to an entry.',
   roundsMax: 5,
   comparisons: [

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
-import { ioRedis, RedisStock } from 'sluice/redis';
+import { ioRedis, RedisGate, RedisStock } from 'sluice/redis';
 
 /** @typedef {'leased' | 'unleased' | 'scripts'} Sells */
 
@@ -68,11 +68,16 @@ async function opened({ port, sells, stock: quantity }) {
     },
     ...(sells === 'leased' ? {} : { lease: /** @type {const} */ (false) }),
   });
+  const gate = RedisGate.create({
+    stock,
+    fields: { sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' },
+  });
   return {
     calls: () => stock.stats().calls,
     sell(user) {
-      const request = { sku: 7, quantity: 1, user, id: `${process.pid}-${user}` };
-      return stock.refusal(request) === undefined ? stock.reserve(request).then(({ ok }) => ok) : false;
+      const order = { sku: 7, quantity: 1, user, id: `${process.pid}-${user}` };
+      if (gate.refusal(order) !== undefined) return false;
+      return gate.admit(order).then(({ outcome }) => outcome === 'admitted');
     },
   };
 }
@@ -88,11 +93,14 @@ async function main() {
   const loop = async (/** @type {number} */ first) => {
     for (let n = first, quick = 0; !isOver; n += inFlight) {
       const answer = sell(n);
-      const isWon = typeof answer === 'boolean' ? answer : await answer;
+      if (typeof answer === 'boolean') {
+        if (answer) won++;
+        if (++quick % atOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+      } else {
+        quick = 0;
+        if (await answer) won++;
+      }
       answered++;
-      if (isWon) won++;
-      if (typeof answer !== 'boolean') quick = 0;
-      else if (++quick % atOnce === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   };
   const running = Array.from({ length: inFlight }, (_, first) => loop(first));
