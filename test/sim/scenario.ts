@@ -147,6 +147,7 @@ function drawGateScenario(random: Random): GateScenario {
     commit: random.chance(0.1),
     ofOneItem: random.chance(0.8),
     maxInHand: random.pick([1, 2, 3, 20]),
+    restarts: random.chance(0.6),
     objects: random.between(2, 3),
     weights: drawWeights(random, gateOperations, ['admit', 'consume']),
   };

@@ -68,11 +68,15 @@ export function drawGate(
   random: Random,
   name: number,
   scenario: GateScenario,
-  depth: number,
+  waiting: { readonly depth: number; readonly admitted: boolean },
   asked: readonly Asked[],
+  stranded: readonly Asked[],
 ): GateOperation | undefined {
   const base = { driver: 'gate', name, by: random.below(scenario.objects) };
-  const kind = drawByWeight(random, scenario.weights);
+  // Few orders are ever stranded, and they soon expire.
+  const asksAgain = stranded.length > 0 && random.chance(0.7);
+  const restarts = scenario.restarts && waiting.admitted && random.chance(0.2);
+  const kind = restarts ? 'restart' : asksAgain ? 'admit' : drawByWeight(random, scenario.weights);
   const id = random.below(20);
   const order: Order = {
     id,
@@ -90,9 +94,9 @@ export function drawGate(
     case 'admit': {
       const key = random.below(6);
       const holdMs = sometimes(random, 0.3, () => random.pick([1, 20, 1_000]));
-      if (scenario.id && asked.length > 0 && random.chance(0.5)) {
+      if (asksAgain || (scenario.id && asked.length > 0 && random.chance(0.5))) {
         // Half the time one of the last four, so that some orders are asked for more than once.
-        const again = random.pick(random.chance(0.5) ? asked.slice(-4) : asked);
+        const again = random.pick(random.chance(0.5) ? asked.slice(-4) : asksAgain ? stranded : asked);
         return { ...base, do: kind, ...again, ...(holdMs && { holdMs }), ...(key > 0 && { key }) };
       }
       const cart = scenario.stocked && (!scenario.ofOneItem || random.chance(0.3));
@@ -106,7 +110,7 @@ export function drawGate(
     case 'pushPast':
       return { ...base, do: kind, order };
     case 'consume': {
-      if (depth === 0 && random.chance(0.9)) return undefined;
+      if (waiting.depth === 0 && random.chance(0.9)) return undefined;
       const decisions = Array.from({ length: random.between(1, 4) }, () => ({
         how: random.pick(ways),
         quantity: random.between(1, 2),
@@ -121,7 +125,7 @@ export function drawGate(
     case 'die':
       return { ...base, do: kind };
     case 'restart':
-      return scenario.stocked && random.chance(0.6) ? { ...base, do: kind } : undefined;
+      return scenario.stocked && (restarts || random.chance(0.6)) ? { ...base, do: kind } : undefined;
     default:
       return undefined;
   }

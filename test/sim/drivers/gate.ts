@@ -37,6 +37,8 @@ export interface GateScenario {
   /** Whether the record has a sku and a quantity; if not, every order is a cart. */
   readonly ofOneItem: boolean;
   readonly maxInHand: number;
+  /** Whether the ledger is often restored while orders wait. */
+  readonly restarts: boolean;
   readonly objects: number;
   readonly weights: Readonly<Record<string, number>>;
 }
@@ -101,7 +103,9 @@ export class GateDriver implements Driver {
   }
 
   draw(random: Random, name: number): Operation | undefined {
-    return drawGate(random, name, this.scenario, this.auditor.queue.depth, this.#toAskAgain());
+    const { lanes, depth } = this.auditor.queue;
+    const admitted = lanes.some(({ entries }) => entries.some(({ value }) => value.admitted));
+    return drawGate(random, name, this.scenario, { depth, admitted }, this.#asked, this.#stranded());
   }
 
   async run(operation: Operation): Promise<void> {
@@ -158,18 +162,14 @@ export class GateDriver implements Driver {
     }
   }
 
-  /**
-   * Returns the orders that may be asked for again: those that are in no queue, of which there are few; or all, if
-   * there are none of these.
-   */
-  #toAskAgain(): readonly Asked[] {
+  /** Returns the orders of a restored ledger that are held and in no queue: the first repetition queues them again. */
+  #stranded(): readonly Asked[] {
     const ledger = this.#stock?.auditor;
-    const stranded = this.#asked.filter(({ order: asked, lines }) => {
+    return this.#asked.filter(({ order: asked, lines }) => {
       const order = this.#given(asked);
       const who = { user: this.scenario.user ? keyText(order.user) : undefined, id: keyText(order.id) };
       return ledger?.stranded(lines ?? [order], { ...who, byGate: true }, this.time.now) !== undefined;
     });
-    return stranded.length > 0 ? stranded : this.#asked;
   }
 
   async settle(): Promise<void> {}
