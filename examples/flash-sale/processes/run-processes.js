@@ -23,8 +23,6 @@ const KILL_EVERY_MS = 1_500;
 /** One in so many kills is that of the server. */
 const SERVER_ONE_IN = 3;
 const LAST_ORDERS_MS = 30_000;
-/** Names and values of one change in an entry of the stream. */
-const MOVEMENT_FIELDS = 10;
 const BYTES_PER_KIBIBYTE = 1_024;
 
 /**
@@ -56,13 +54,13 @@ export async function runProcesses(options) {
     const findings = await trade({
       ...{ urls: shops.map(({ url }) => url), options, interruption },
       failure: /** @type {Promise<never>} */ (failure),
-      answered: () => shops.reduce((sum, { answered }) => sum + answered, 0),
-      admitted: () => 0,
+      answered: () => sumOf(shops, 'answered'),
+      admitted: () => sumOf(shops, 'admitted'),
     });
     await chaos?.end();
     const elapsedMs = performance.now() - startedAt;
     const loop = watched();
-    const ends = await within(LAST_ORDERS_MS, Promise.all(shops.map((shop) => shop.close())));
+    const failures = (await within(LAST_ORDERS_MS, Promise.all(shops.map((shop) => shop.close())))).flat();
     const { again, unwitnessed, ...books } = await readBooks({
       ...{ stock: observer.stock, directory, last: await observer.lastMovement() },
     });
@@ -80,7 +78,7 @@ export async function runProcesses(options) {
       receiptsComplete: findings?.unanswered === 0 && !options.serve,
     };
     const [byStatus, byOutcome] = [new Tally(), new Tally()];
-    for (const one of ends) {
+    for (const one of shops.flatMap(({ answers }) => answers)) {
       byStatus.addAll(one.byStatus);
       byOutcome.addAll(one.byOutcome);
     }
@@ -89,7 +87,7 @@ export async function runProcesses(options) {
       ...{ byStatus: byStatus.toJSON(), byOutcome: byOutcome.toJSON() },
       queue: { capacity: STREAM_LENGTH_MAX, highWater: null, stored: null },
       rssPeakBytes: process.resourceUsage().maxRSS * BYTES_PER_KIBIBYTE,
-      problems: problemsOf({ ends, findings, options, byStatus }),
+      problems: problemsOf({ failures, findings, options, byStatus }),
     });
   } finally {
     interruption.forget();
@@ -98,6 +96,14 @@ export async function runProcesses(options) {
     await server?.stop();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * @param {ShopProcess[]} shops
+ * @param {'answered' | 'admitted'} name
+ */
+function sumOf(shops, name) {
+  return shops.flatMap(({ answers }) => answers).reduce((sum, one) => sum + one[name], 0);
 }
 
 /**
@@ -118,10 +124,10 @@ async function openObserver(url, sale) {
     /** The position of the last change. */
     async lastMovement() {
       const command = ['XREVRANGE', `${PREFIX}:{${sale}}:movements`, '+', '-', 'COUNT', '1'];
-      const [last] = /** @type {[id: string, fields: string[]][]} */ (
+      const [last] = /** @type {[id: string, fields: [name: string, movements: string]][]} */ (
         /** @type {unknown} */ (await client.sendCommand(command))
       );
-      return last && `${last[0]}.${last[1].length / MOVEMENT_FIELDS - 1}`;
+      return last && `${last[0]}.${JSON.parse(last[1][1]).length - 1}`;
     },
     async close() {
       await stock.close();
@@ -164,13 +170,13 @@ class Chaos {
 
 /**
  * @param {object} sources
- * @param {import('./shop-process.js').ShopBooks[]} sources.ends
+ * @param {string[]} sources.failures
  * @param {import('../load-threads.js').Findings | undefined} sources.findings
  * @param {import('../options.js').Options} sources.options
  * @param {Tally} sources.byStatus
  */
-function problemsOf({ ends, findings, options, byStatus }) {
-  const problems = ends.flatMap(({ failures }) => failures.map((failure) => `a process failed: ${failure}`));
+function problemsOf({ failures, findings, options, byStatus }) {
+  const problems = failures.map((failure) => `a process failed: ${failure}`);
   if (findings === undefined) return problems;
   if (findings.stopped !== undefined) problems.push(findings.stopped);
   for (const { what, times, heard } of findings.problems)

@@ -5,6 +5,17 @@ export { Link } from './link.js';
 export { type NodeRedisClient, nodeRedis } from './node-redis.js';
 export { checkedPort, type RedisPort } from './port.js';
 export { Reader } from './reader.js';
-export { bytes, countsIn, entriesOf, entryOf, list, mapOf, noReply, type RawEntry, text } from './replies.js';
+export {
+  bytes,
+  countsIn,
+  entriesOf,
+  entryOf,
+  list,
+  listInJson,
+  mapOf,
+  noReply,
+  type RawEntry,
+  text,
+} from './replies.js';
 export { Script } from './script.js';
 export { Pause, Silent, sleep, within } from './within.js';

@@ -29,6 +29,17 @@ export function countsIn(reply: unknown, length: number): number[] {
   throw noReply(`${length} whole numbers`);
 }
 
+/** Returns a list that a reply has as JSON. @throws the error of `noReply`. */
+export function listInJson(reply: unknown): readonly unknown[] {
+  try {
+    const given: unknown = JSON.parse(text(reply));
+    if (Array.isArray(given)) return given;
+  } catch {
+    // It is no JSON.
+  }
+  throw noReply('a list as JSON');
+}
+
 /**
  * Returns the error of a reply that the server does not give to this command. It is no error of the server: the command
  * may have run, as if its reply had been lost.

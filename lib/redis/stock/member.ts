@@ -8,6 +8,7 @@ import {
   faultOf,
   Link,
   list,
+  listInJson,
   noReply,
   Pause,
   publishFault,
@@ -229,7 +230,9 @@ export class Member {
   /** Takes an answer. Nothing is changed unless all of it is what the script answers. */
   #heard(reply: readonly unknown[], batch: Batch | undefined, heardOfItems: () => boolean): boolean {
     const operations = batch?.operations ?? [];
-    const answers = operations.length === 0 ? [] : answersIn(reply[4]);
+    const answers = operations.length === 0 ? [] : listInJson(reply[4]).map(list);
+    const [last, ...news] = list(reply[5]);
+    const accepted = news.flatMap(listInJson).map(text);
     const [fence, number] = [whole(reply[1]), whole(reply[2])];
     if (operations.length > 0 && answers.length !== operations.length)
       throw noReply('one answer per operation');
@@ -238,9 +241,8 @@ export class Member {
     }
     const mustGive = heardOfItems();
     this.#fence = fence;
-    const [last, ...news] = list(reply[5]).map(text);
-    for (const id of news) this.#accepted(id);
-    this.#announced = last ?? this.#announced;
+    for (const id of accepted) this.#accepted(id);
+    this.#announced = last === undefined ? this.#announced : text(last);
     if (batch !== undefined) this.#settle(batch, answers);
     const isBehind = batch === undefined && number < this.#number;
     if (isBehind) this.#repeat(number);
@@ -392,16 +394,6 @@ class Repetition implements Operation {
 
   late(): void {}
   failed(): void {}
-}
-
-/** Returns the answers to a batch. @throws the error of `noReply`. */
-function answersIn(reply: unknown): readonly Answer[] {
-  try {
-    const answers: unknown = JSON.parse(text(reply));
-    return list(answers).map(list);
-  } catch {
-    throw noReply('answers to operations');
-  }
 }
 
 function isDone(reply: unknown): boolean {

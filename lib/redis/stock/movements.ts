@@ -1,6 +1,16 @@
 import { Options, optionError } from '../../input/index.js';
 import type { Movement } from '../../stock/index.js';
-import { countsIn, entryOf, list, noReply, type Reader, redisError, sleep, text } from '../client/index.js';
+import {
+  countsIn,
+  entryOf,
+  list,
+  listInJson,
+  noReply,
+  type Reader,
+  redisError,
+  sleep,
+  text,
+} from '../client/index.js';
 import { keyOf, skuOf } from './keys.js';
 import type { Plan } from './options.js';
 
@@ -74,27 +84,19 @@ async function* read(
   }
 }
 
-/** The names of a movement's values, in their order. An entry has those of some movements, one after the other. */
-const names = ['kind', 'sku', 'quantity', 'reservation', 'user'];
-
 /** Returns the movements of an entry of the stream. @throws the error of `noReply`. */
 function movementsIn(entry: unknown): RedisMovement[] {
   const [id, fields] = entryOf(entry);
-  const values = list(fields).map(text);
-  const each = 2 * names.length;
-  if (values.length === 0 || values.length % each !== 0) throw noReply('movements');
-  return Array.from({ length: values.length / each }, (_, i) =>
-    movementOf(`${text(id)}.${i}`, values.slice(i * each, (i + 1) * each)),
-  );
+  const [name, movements] = list(fields);
+  if (text(name) !== 'movements') throw noReply('movements');
+  return listInJson(movements).map((one, i) => movementOf(`${text(id)}.${i}`, list(one)));
 }
 
-function movementOf(position: string, values: readonly string[]): RedisMovement {
-  const [kind, sku, , reservation, user] = names.map((_, i) => values[2 * i + 1] ?? '') as [
-    ...[string, string, string, string, string],
-  ];
-  const [quantity] = countsIn([values[5]], 1) as [number];
+function movementOf(position: string, values: readonly unknown[]): RedisMovement {
+  const [kind = '', sku = '', , reservation = '', user = ''] = values.map(text);
+  const [quantity] = countsIn([values[2]], 1) as [number];
   const isMovement =
-    names.every((name, i) => values[2 * i] === name) &&
+    values.length === 5 &&
     kinds.test(kind) &&
     /^[nt]./s.test(sku) &&
     /^\d{0,20}$/.test(reservation) &&

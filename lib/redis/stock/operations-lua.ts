@@ -29,13 +29,14 @@ local function refused(order, code, line)
   end
   -- An order that a process had promised units, and that is revoked, may be tried again.
   if final and id ~= '' and (place == 'p' or code ~= 'sold-out') then
-    endings[#endings + 1], endings[#endings + 2] = now + remember, 'i' .. id
+    forget_later('i' .. id)
     id_of.put(id, order[6] .. ' !')
   end
   return { code, (line + 1) / 2 - 1, final and 1 or 0 }
 end
 
 local run = {} -- how each operation is carried out
+local reserved = { 'reserved' } -- as it was asked for: without its details
 
 -- The answer to an id that is known, nil for another one. \`own\`: the reservation of the order that asks.
 local function recalled(id, digest, own)
@@ -66,47 +67,49 @@ function run.r(order)
 
   local stream = order[10] > 0 and KEYS[11 + order[10]]
   if stream and not has_room(stream, order[11]) then return { 'queue-full' } end
-  local taken = {}
+  local taken = {} -- for each line: how many units of the lease it takes, and how many units the user has
   for i = 1, #lines, 2 do
     local sku, n = lines[i], lines[i + 1]
     local one = item(sku)
     if not one then return refused(order, 'unknown-sku', i) end
     if one.limit > 0 and user == '' then return refused(order, 'needs-user', i) end
     if one.closed then return refused(order, 'item-closed', i) end
-    if one.limit > 0 and tonumber(has.get(sku .. '|' .. user) or '0') + n > one.limit then
-      return refused(order, 'user-limit', i)
+    local own, had = 0, 0
+    if one.limit > 0 then
+      had = tonumber(has.get(sku .. '|' .. user) or '0')
+      if had + n > one.limit then return refused(order, 'user-limit', i) end
     end
     local lease = place == 'l' and state.l[sku]
-    taken[i] = lease and math.min(lease[1], n) or 0
-    if one.free < n - taken[i] then return refused(order, 'sold-out', i) end
+    if lease then own = math.min(lease[1], n) end
+    if one.free < n - own then return refused(order, 'sold-out', i) end
+    taken[i], taken[i + 1] = own, had
   end
 
   for i = 1, #lines, 2 do
     local sku, n, own = lines[i], lines[i + 1], taken[i]
+    local one = book[sku]
     if own > 0 then
       state.l[sku][1] = state.l[sku][1] - own
-      add(sku, 'leased', -own)
+      change(one, 'leased', -own)
     end
-    add(sku, 'free', own - n)
-    add(sku, 'held', n)
-    if item(sku).limit > 0 then
-      local key = sku .. '|' .. user
-      has.put(key, tonumber(has.get(key) or '0') + n)
-    end
+    if own < n then change(one, 'free', own - n) end
+    change(one, 'held', n)
+    if one.limit > 0 then has.put(sku .. '|' .. user, text_of(taken[i + 1] + n)) end
     moved('reserved', sku, n, reservation, user)
   end
   keep(reservation, { 'held', now + hold_ms, user, id, origin, lines, member })
-  deadlines[reservation] = now + hold_ms
+  runs_until(now + hold_ms, reservation)
   if id ~= '' then
     id_of.put(id, digest .. ' ' .. reservation)
-    announced[#announced + 1], announced[#announced + 2] = 'id', id
+    announced_count = announced_count + 1
+    announced[announced_count] = id
   end
   if stream then
     lengths[stream] = lengths[stream] + 1
     entries[#entries + 1] = { stream, '*', 'sluice', '1', 'schema', order[12], 'id', order[13],
       'order', ARGV[at + order[14]], 'reservation', reservation }
   end
-  return { 'reserved', reservation, 'held', hold_ms, origin }
+  return reserved
 end
 
 -- Returns the hold if it is held; otherwise nil and what it has become.
@@ -138,7 +141,7 @@ function run.e(op)
   if now + op[3] > hold[2] then
     hold[2] = now + op[3]
     keep(op[2], hold)
-    deadlines[op[2]] = hold[2]
+    runs_until(hold[2], op[2])
   end
   return { 'extended' }
 end
@@ -217,17 +220,24 @@ function run.t() return { expire_some(1000) } end
 local with_reservation = { c = true, x = true, e = true }
 local function carry_out(batch)
   local results, of_ids, of_holds, of_users = {}, {}, {}, {}
+  local ids_count, holds_count, users_count = 0, 0, 0
   for _, op in ipairs(batch) do
-    if op[1] == 'r' then
-      of_holds[#of_holds + 1] = op[4]
-      if op[5] ~= '' then of_ids[#of_ids + 1] = op[5] end
-      if op[7] ~= '' then
-        for j = 1, #op[9], 2 do of_users[#of_users + 1] = op[9][j] .. '|' .. op[7] end
+    local kind = op[1]
+    if kind == 'r' or with_reservation[kind] then
+      holds_count = holds_count + 1
+      of_holds[holds_count] = kind == 'r' and op[4] or op[2]
+    end
+    local id = kind == 'r' and op[5] or kind == 'i' and op[2] or ''
+    if id ~= '' then
+      ids_count = ids_count + 1
+      of_ids[ids_count] = id
+    end
+    if kind == 'r' and op[7] ~= '' then
+      local lines, user = op[9], '|' .. op[7]
+      for j = 1, #lines, 2 do
+        users_count = users_count + 1
+        of_users[users_count] = lines[j] .. user
       end
-    elseif op[1] == 'i' then
-      of_ids[#of_ids + 1] = op[2]
-    elseif with_reservation[op[1]] then
-      of_holds[#of_holds + 1] = op[2]
     end
   end
   packed.fetch(of_holds)

@@ -132,7 +132,7 @@ export class Order implements Operation {
     switch (code) {
       case 'reserved':
       case 'duplicate':
-        this.#resolve(reservedAs(code, answer));
+        this.#resolve(answer.length === 1 ? this.#reserved : reservedAs(code, answer));
         return;
       case 'needs-user':
         this.#reject(
@@ -144,6 +144,19 @@ export class Order implements Operation {
           this.#sale.known.fails(this.#request);
         this.#resolve({ kind: 'refused', reason: this.#reason(code, answer), line: Number(answer[1] ?? 0) });
     }
+  }
+
+  /** What came of an order that was reserved as it asked. */
+  get #reserved(): Outcome {
+    const { holdMs, entry } = this.#request;
+    const leftMs = Math.round(holdMs);
+    return {
+      kind: 'reserved',
+      reservation: this.#reservation,
+      state: 'held',
+      leftMs,
+      byGate: entry !== undefined,
+    };
   }
 
   #reason(code: string, answer: Answer): Extract<Outcome, { kind: 'refused' }>['reason'] {
@@ -184,6 +197,7 @@ export class Order implements Operation {
 
 /** Whether the script gives this answer to an order. */
 function isOfOrder(answer: Answer): boolean {
+  if (answer.length === 1 && answer[0] === 'reserved') return true;
   const [code, which, state, left] = answer.map(text);
   if (code !== 'reserved' && code !== 'duplicate') return refusals.has(code ?? '');
   const isReservation = decimal.test(which ?? '') && decimal.test(left ?? '');

@@ -19,27 +19,22 @@ end
 local function number() return tonumber(arg()) end
 
 -- Calls a command with any number of arguments behind its first ones: Lua passes some thousands at most.
-local function call(list, ...)
-  local head = { ... }
-  for first = 1, #list, 1000 do
-    local args = { unpack(head) }
-    for i = first, math.min(first + 999, #list) do args[#args + 1] = list[i] end
-    redis.call(unpack(args))
+local function call(list, command, key)
+  for first = 1, #list, 4000 do
+    redis.call(command, key, unpack(list, first, math.min(first + 3999, #list)))
   end
 end
 
--- A movement: kind, sku, quantity, reservation, user. Some stand in one entry of the stream, with these names in turn.
-local movements = {}
+-- Movements: kind, sku, quantity, reservation, user. Those of a script stand in one entry of the stream, as JSON.
+local movements, moves_count = {}, 0
 local function moved(kind, sku, n, reservation, user)
-  local size = #movements
-  movements[size + 1], movements[size + 2] = 'kind', kind
-  movements[size + 3], movements[size + 4] = 'sku', sku
-  movements[size + 5], movements[size + 6] = 'quantity', n
-  movements[size + 7], movements[size + 8] = 'reservation', reservation or ''
-  movements[size + 9], movements[size + 10] = 'user', user or ''
+  moves_count = moves_count + 1
+  movements[moves_count] = { kind, sku, n, reservation or '', user or '' }
 end
 local function publish(most)
-  if most > 0 then call(movements, 'XADD', moves, 'MAXLEN', '~', most, '*') end
+  if most > 0 and moves_count > 0 then
+    redis.call('XADD', moves, 'MAXLEN', '~', most, '*', 'movements', cjson.encode(movements))
+  end
 end
 `;
 
@@ -52,6 +47,17 @@ end
  * within the script, units are missing, which `audit()` reports, and none is there twice.
  */
 export const ledgerLua = `
+-- A server takes long to make a text of a number: each is made once.
+local texts = {}
+local function text_of(n)
+  local text = texts[n]
+  if not text then
+    text = string.format('%.0f', n)
+    texts[n] = text
+  end
+  return text
+end
+
 -- Items: what was read of them, and by how much their numbers change; false for one that does not exist.
 local book = {}
 local function item(sku)
@@ -61,22 +67,25 @@ local function item(sku)
     one = false
     if read[1] then
       one = { free = tonumber(read[1]), leased = tonumber(read[2] or '0'), limit = tonumber(read[3] or '0') }
-      one.closed, one.change = read[4], {}
+      one.closed, one.change = read[4], { free = 0, leased = 0, held = 0, sold = 0, total = 0 }
     end
     book[sku] = one
   end
   return one
 end
-local function add(sku, place, n)
-  local one = item(sku)
-  if not one or n == 0 then return end
-  one.change[place] = (one.change[place] or 0) + n
+local function change(one, place, n)
+  local changes = one.change
+  changes[place] = changes[place] + n
   if one[place] then one[place] = one[place] + n end
 end
+local function add(sku, place, n)
+  local one = item(sku)
+  if one then change(one, place, n) end
+end
 
--- Fields of a hash that are read once; false for one that is not there.
+-- Fields of a hash that are read once; false for one that is not there. Of two values for one field the later is kept.
 local function cache(key)
-  local read, changed = {}, {}
+  local read, kept, size, gone = {}, {}, 0, {}
   local self = {}
   function self.get(field)
     local value = read[field]
@@ -88,32 +97,35 @@ local function cache(key)
   end
   function self.put(field, value)
     read[field] = value
-    changed[field] = true
+    if value then
+      kept[size + 1], kept[size + 2] = field, value
+      size = size + 2
+    else
+      gone[#gone + 1] = field
+    end
   end
   -- Reads many fields by few commands.
   function self.fetch(fields)
-    local missing = {}
+    local missing, count = {}, 0
     for _, field in ipairs(fields) do
-      if read[field] == nil then missing[#missing + 1] = field end
-    end
-    for first = 1, #missing, 1000 do
-      local last = math.min(first + 999, #missing)
-      local values = redis.call('HMGET', key, unpack(missing, first, last))
-      for i = first, last do read[missing[i]] = values[i - first + 1] end
-    end
-  end
-  function self.write(text_of)
-    local kept, gone = {}, {}
-    for field in pairs(changed) do
-      local value = read[field]
-      if value then
-        kept[#kept + 1], kept[#kept + 2] = field, text_of and text_of(value) or value
-      else
-        gone[#gone + 1] = field
+      if read[field] == nil then
+        count = count + 1
+        missing[count] = field
       end
     end
+    for first = 1, count, 4000 do
+      local last = math.min(first + 3999, count)
+      local values = redis.call('HMGET', key, unpack(missing, first, last))
+      for i, value in ipairs(values) do read[missing[first + i - 1]] = value end
+    end
+  end
+  function self.write()
     call(kept, 'HSET', key)
-    call(gone, 'HDEL', key)
+    local left = {}
+    for _, field in ipairs(gone) do
+      if not read[field] then left[#left + 1] = field end
+    end
+    call(left, 'HDEL', key)
   end
   return self
 end
@@ -130,18 +142,27 @@ local function load(reservation)
   end
   return hold or nil
 end
-local deadlines, over, endings = {}, {}, {}
 local function keep(reservation, hold)
   loaded[reservation] = hold
-  packed.put(reservation, hold)
+  packed.put(reservation, cmsgpack.pack(hold))
+end
+
+-- Holds that run, those that have ended, and what is to be forgotten at some time.
+local dues, dues_size, over, endings = {}, 0, {}, {}
+local function runs_until(deadline, reservation)
+  dues[dues_size + 1], dues[dues_size + 2] = text_of(deadline), reservation
+  dues_size = dues_size + 2
+end
+local forget_at = text_of(now + remember)
+local function forget_later(what)
+  endings[#endings + 1], endings[#endings + 2] = forget_at, what
 end
 
 local function finish(reservation, hold, state)
   hold[1] = state
   keep(reservation, hold)
-  deadlines[reservation] = nil
   over[#over + 1] = reservation
-  endings[#endings + 1], endings[#endings + 2] = now + remember, 'r' .. reservation
+  forget_later('r' .. reservation)
   local user, lines = hold[3], hold[6]
   for i = 1, #lines, 2 do
     local sku, n = lines[i], lines[i + 1]
@@ -150,7 +171,7 @@ local function finish(reservation, hold, state)
       add(sku, 'sold', n)
     else
       local left = user ~= '' and tonumber(has.get(sku .. '|' .. user) or '0') or 0
-      if left > 0 then has.put(sku .. '|' .. user, left > n and left - n) end
+      if left > 0 then has.put(sku .. '|' .. user, left > n and text_of(left - n)) end
       add(sku, 'free', n)
     end
     moved(state, sku, n, reservation, user)
@@ -171,7 +192,7 @@ local function expire_some(most)
   return count
 end
 
-local entries, announced = {}, {} -- what goes to streams of orders; the ids of admitted orders
+local entries, announced, announced_count = {}, {}, 0 -- what goes to streams of orders; the ids of admitted orders
 local function write_numbers(sign)
   for sku, one in pairs(book) do
     if one then
@@ -183,16 +204,16 @@ local function write_numbers(sign)
 end
 local function write()
   write_numbers(-1)
-  packed.write(cmsgpack.pack)
-  local dues = {}
-  for reservation, deadline in pairs(deadlines) do dues[#dues + 1], dues[#dues + 2] = deadline, reservation end
-  call(over, 'ZREM', due)
+  packed.write()
   call(dues, 'ZADD', due)
+  call(over, 'ZREM', due)
   call(endings, 'ZADD', ended)
   id_of.write()
   has.write()
   for _, entry in ipairs(entries) do redis.call('XADD', unpack(entry)) end
-  call(announced, 'XADD', accepted, 'MAXLEN', '~', accepted_max, '*')
+  if announced_count > 0 then
+    redis.call('XADD', accepted, 'MAXLEN', '~', accepted_max, '*', 'ids', cjson.encode(announced))
+  end
   publish(moves_max)
   write_numbers(1)
 end

@@ -18,7 +18,7 @@ import { ledgerLua, saleLua } from './sale-lua.js';
  *
  * Answers: 'ok' or 'dup', the fence, the number of the last batch, a list for each item (granted so far, free, leased
  * by all, ms since units were wanted or -1, 1 if closed), the answers to the operations as JSON, and the last of the
- * next announcements followed by their ids. Or 'fenced' and the number, if the lease is another's or nobody's by now;
+ * next announcements, followed by the ids of each as JSON. Or 'fenced' and the number, if the lease is another's or nobody's by now;
  * 'gap' and the number, if the server does not have the batch before; 'gone', if there is no sale; 'format' and its
  * version.
  */
@@ -140,7 +140,7 @@ redis.call('HSET', members, member, cjson.encode(state))
 local news = { accepted_seen }
 for _, entry in ipairs(redis.call('XRANGE', accepted, '(' .. accepted_seen, '+', 'COUNT', 20)) do
   news[1] = entry[1]
-  for i = 2, #entry[2], 2 do news[#news + 1] = entry[2][i] end
+  news[#news + 1] = entry[2][2]
 end
 return { status, state.f, state.s, grants, results, news }
 `);
