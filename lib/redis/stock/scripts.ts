@@ -7,10 +7,16 @@ import { saleLua } from './sale-lua.js';
  * KEYS: see `SaleKeys`. ARGV: most movements; for each item: sku, quantity, limit per user (0: none).
  *
  * Answers 'open' and the number of items that were added; 'format' and the version of a sale that another version of
- * sluice has made; or 'limit', the index of an item that has another limit, and that limit.
+ * sluice has made; 'limit', the index of an item that has another limit, and that limit; 'denied' and a command that
+ * the user may not run; or 'foreign', a key that something else has made, and what it is.
  */
 export const openSale: Script = new Script(`${saleLua}
 local moves_max = number()
+local types = { 'hash', 'hash', 'hash', 'zset', 'hash', 'hash', 'hash', 'zset', 'zset', 'stream', 'stream' }
+for i, wanted in ipairs(types) do
+  local found = redis.call('TYPE', KEYS[i]).ok
+  if found ~= 'none' and found ~= wanted then return { 'foreign', KEYS[i], found } end
+end
 local version = redis.call('HGET', items, 'version')
 if version and version ~= '1' then return { 'format', version } end
 -- A script that may not run a command ends there, with half of its writes done. So this is asked first; Redis 6.2 can't.
