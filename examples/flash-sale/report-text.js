@@ -82,10 +82,11 @@ function heading({ requests, requestsPerSecond, elapsedMs }) {
 
 /**
  * @param {string} text
- * @param {{ holds: boolean, detail: string }} verdict
+ * @param {import('./verdicts.js').Verdict} verdict
  */
-function verdict(text, { holds, detail }) {
-  return `  ${holds ? 'ok  ' : 'FAIL'}  ${text}: ${detail}`;
+function verdict(text, { holds, isChecked, detail }) {
+  const mark = isChecked ? (holds ? 'ok  ' : 'FAIL') : '-   ';
+  return `  ${mark}  ${text}: ${detail}`;
 }
 
 /**

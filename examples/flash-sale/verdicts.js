@@ -22,7 +22,8 @@
  */
 
 /**
- * @typedef {{ holds: boolean, detail: string }} Verdict
+ * A verdict about something that this sale does not have is not checked. It holds.
+ * @typedef {{ holds: boolean, isChecked: boolean, detail: string }} Verdict
  */
 
 /**
@@ -187,17 +188,16 @@ function disputes(byReservation, receipts, receiptsComplete) {
  * @returns {Verdict}
  */
 function judgeOrder({ admitted, handled, crew, shops }) {
-  if (shops !== undefined)
-    return { holds: true, detail: 'cashiers of several processes have no common order' };
+  if (shops !== undefined) return notChecked('cashiers of several processes have no common order');
   if (crew === undefined) return compareOrder(admitted, handled);
   const processed = byUser(handled);
   let compared = 0;
   for (const [user, orders] of byUser(admitted)) {
     const { holds, detail } = compareOrder(orders, processed.get(user) ?? []);
-    if (!holds) return { holds, detail: `user ${user}, ${detail}` };
+    if (!holds) return { holds, isChecked: true, detail: `user ${user}, ${detail}` };
     compared += orders.length;
   }
-  return { holds: true, detail: `compared ${compared}, user by user` };
+  return verdict([], `compared ${compared}, user by user`);
 }
 
 /**
@@ -225,13 +225,11 @@ function compareOrder(admitted, handled) {
   for (let place = 0; place < length; place += 1) {
     const [first, then] = [admitted[place]?.reservation, handled[place]?.reservation];
     if (first !== then) {
-      return {
-        holds: false,
-        detail: `place ${place + 1}: admitted ${first ?? 'none'}, processed ${then ?? 'none'}`,
-      };
+      const wrong = `place ${place + 1}: admitted ${first ?? 'none'}, processed ${then ?? 'none'}`;
+      return verdict([wrong], '');
     }
   }
-  return { holds: true, detail: `compared ${length}` };
+  return verdict([], `compared ${length}`);
 }
 
 /**
@@ -241,7 +239,7 @@ function compareOrder(admitted, handled) {
  */
 function judgeCrew({ admitted, handled, crew, shops }) {
   if (shops !== undefined) return judgeShops(shops);
-  if (crew === undefined) return { holds: true, detail: 'one cashier, no crew' };
+  if (crew === undefined) return notChecked('one cashier, no crew');
   const wrong = [];
   const ended = crew.handled + crew.deadLettered;
   const doubles = crew.deaths * crew.concurrency;
@@ -265,7 +263,7 @@ function judgeCrew({ admitted, handled, crew, shops }) {
 }
 
 /**
- * What a process had in hand when it was killed may be done twice.
+ * A process that is killed may have decided the orders that it had in hand: these come again.
  * @param {import('./processes/shop-books.js').ShopsBooks} shops
  * @returns {Verdict}
  */
@@ -300,7 +298,7 @@ function judgeLeft({ left, deadLetters, kills }) {
  */
 function judgeStream({ stream, shops }) {
   if (shops !== undefined) return judgeLeft(shops);
-  if (stream === undefined) return { holds: true, detail: 'no stream' };
+  if (stream === undefined) return notChecked('no stream');
   const { admitted, handled, left, deadLetters, again, kills } = stream;
   const wrong = [];
   const decided = new Set(handled.map(({ reservation }) => reservation));
@@ -339,6 +337,18 @@ function units(orders, sku) {
  */
 function verdict(wrong, otherwise) {
   const [first] = wrong;
-  if (first === undefined) return { holds: true, detail: otherwise };
-  return { holds: false, detail: wrong.length === 1 ? first : `${first}, and ${wrong.length - 1} more` };
+  if (first === undefined) return { holds: true, isChecked: true, detail: otherwise };
+  return {
+    holds: false,
+    isChecked: true,
+    detail: wrong.length === 1 ? first : `${first}, and ${wrong.length - 1} more`,
+  };
+}
+
+/**
+ * @param {string} why
+ * @returns {Verdict}
+ */
+function notChecked(why) {
+  return { holds: true, isChecked: false, detail: why };
 }

@@ -3,26 +3,29 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * What a process hands over at its end.
- * @typedef {object} ShopBooks
+ * The answers of one process since its start, which it tells five times a second.
+ * @typedef {object} ShopAnswers
+ * @property {number} answered
+ * @property {number} admitted
  * @property {Record<string, number>} byStatus
  * @property {Record<string, number>} byOutcome
- * @property {string[]} failures
  */
+
+/** @type {ShopAnswers} */
+const NO_ANSWERS = { answered: 0, admitted: 0, byStatus: {}, byOutcome: {} };
 
 const SHOP = new URL('shop.js', import.meta.url);
 
 /** One of the processes of a sale, from the parent's side. */
 export class ShopProcess {
   url = '';
-  answered = 0;
-  /** Answers of processes that were killed in this place. */
-  #answeredBefore = 0;
   deaths = 0;
+  /** The answers that the process has told, and before it those that were killed in its place. */
+  answers = [NO_ANSWERS];
   #task;
   /** @type {import('node:child_process').ChildProcess} */
   #child;
-  /** @type {Promise<ShopBooks>} */
+  /** @type {Promise<string[]>} what went wrong */
   #result;
   #isDying = false;
 
@@ -32,7 +35,7 @@ export class ShopProcess {
     [this.#child, this.#result] = this.#spawn();
   }
 
-  /** @returns {[import('node:child_process').ChildProcess, Promise<ShopBooks>]} */
+  /** @returns {[import('node:child_process').ChildProcess, Promise<string[]>]} */
   #spawn() {
     const child = fork(SHOP, [JSON.stringify(this.#task)]);
     const kill = () => child.kill('SIGKILL'); // also if this program fails
@@ -40,7 +43,7 @@ export class ShopProcess {
     child.once('exit', () => process.off('exit', kill));
     const result = new Promise((resolve, reject) => {
       child.on('message', (/** @type {{ type: string, value: any }} */ { type, value }) => {
-        if (type === 'answered') this.answered = this.#answeredBefore + value;
+        if (type === 'answers') this.answers[this.deaths] = value;
         if (type === 'result') resolve(value);
       });
       child.once('exit', (code, signal) => {
@@ -76,13 +79,16 @@ export class ShopProcess {
     await exited;
     this.#isDying = false;
     this.deaths += 1;
-    this.#answeredBefore = this.answered;
+    this.answers.push(NO_ANSWERS);
     this.#task = { ...this.#task, port: Number(new URL(this.url).port) };
     [this.#child, this.#result] = this.#spawn();
     await this.ready();
   }
 
-  /** Lets the process serve no more, and handle what is left. */
+  /**
+   * Lets the process serve no more, and handle what is left. Returns what went wrong in it.
+   * @returns {Promise<string[]>}
+   */
   async close() {
     this.#child.send('close');
     return await this.#result;

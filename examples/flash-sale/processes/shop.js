@@ -87,7 +87,12 @@ const run = workers.run(
 
 const server = new OrderServer(answer);
 send({ type: 'ready', value: { url: await server.listen(task.port) } });
-const standing = setInterval(() => send({ type: 'answered', value: server.answered }), 200);
+const sendAnswers = () => {
+  const { answered, byStatus, byOutcome } = server;
+  const { admitted } = gate.stats();
+  send({ type: 'answers', value: { answered, admitted, byStatus, byOutcome } });
+};
+const standing = setInterval(sendAnswers, 200);
 
 process.once('message', async () => {
   await server.close();
@@ -101,6 +106,6 @@ process.once('message', async () => {
   await stock.close();
   await limiter.close();
   client.destroy();
-  const { byStatus, byOutcome } = server;
-  send({ type: 'result', value: { byStatus, byOutcome, failures } }, () => process.disconnect());
+  sendAnswers();
+  send({ type: 'result', value: failures }, () => process.disconnect());
 });
