@@ -1,17 +1,44 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
+/** Tests that mostly wait, for servers and other processes, or that compute in one thread. */
+const together = [
+  'dispatch',
+  'docs',
+  'errors',
+  'examples',
+  'observe',
+  'overflow',
+  'redis',
+  'sim',
+  'types',
+  'wasm',
+].map((room) => `test/${room}/**/*.test.ts`);
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'test/bench/**/*.test.js'],
-    exclude: [...configDefaults.exclude, 'test/package/**'], // slow; `npm run test:package` runs these
     globalSetup: 'test/fresh-builds.ts',
     pool: 'forks',
-    // Each file starts worker threads of its own: two files at once would only crowd each other out.
-    fileParallelism: false,
     // Tests that only run a program each, in a process of its own, are marked `concurrent`: two at a time.
     maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: { include: ['dist/**/*.js'] },
+    projects: [
+      {
+        extends: true,
+        // Each file starts worker threads of its own: two files at once would only crowd each other out.
+        test: {
+          name: 'one by one',
+          include: ['test/**/*.test.ts', 'test/bench/**/*.test.js'],
+          // The tests of the package are slow; `npm run test:package` runs these.
+          exclude: [...configDefaults.exclude, ...together, 'test/package/**'],
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'two at a time', include: together, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
