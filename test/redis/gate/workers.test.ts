@@ -84,11 +84,11 @@ describe.skipIf(noRedis).each(both)('Workers with the stock of their orders, wit
   });
 
   it('keep the units of an order that fails, and sell them when a later try succeeds', async () => {
-    const counter = await opened(client, { holdMs: 100 });
+    const counter = await opened(client, { holdMs: 300 });
     await counter.gate.admit(order(1));
     const deliveries: number[] = [];
     // Each wait is longer than a hold and the time to notice a dead process.
-    const patient = { claimIdleMs: 100, blockMs: 50, backoff: { baseMs: 400, factor: 1, jitter: 0 } };
+    const patient = { claimIdleMs: 100, blockMs: 50, backoff: { baseMs: 900, factor: 1, jitter: 0 } };
     const run = runOf(counter.cashiers(patient), (_, hold) => {
       deliveries.push(hold.deliveries);
       if (deliveries.length < 3) throw new Error('the test lets it fail');
