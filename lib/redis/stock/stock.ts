@@ -162,7 +162,9 @@ export class RedisStock {
       if (said === 'denied')
         throw new Error(`NOPERM the user of the connection may not run ${text(reply[1])}`);
       if (said === 'foreign')
-        throw new Error(`WRONGTYPE the key ${text(reply[1])} is of another program: it is a ${text(reply[2])}`);
+        throw new Error(
+          `WRONGTYPE the key ${text(reply[1])} is of another program: it is a ${text(reply[2])}`,
+        );
       if (said !== 'open' && said !== 'limit') throw noReply('what it has opened');
       if (said === 'limit') limits = countsIn(reply.slice(1), 2);
       // A server without WAITAOF, or without a file, would carry orders out and never settle one.
