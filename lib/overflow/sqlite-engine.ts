@@ -1,12 +1,14 @@
 /** The part of `node:sqlite` that sluice uses. The types of Node 20, which has no such module, lack it. */
 
-type Value = number | string | Uint8Array | null;
+type Value = number | bigint | string | Uint8Array | null;
 export type Row = Readonly<Record<string, Value>>;
 
 export interface Statement {
   run(...values: readonly Value[]): unknown;
   get(...values: readonly Value[]): Row | undefined;
   all(...values: readonly Value[]): Row[];
+  /** Returns whole numbers as bigints: without this, a row with one beyond 2^53 cannot be read. */
+  setReadBigInts(enabled: boolean): void;
 }
 
 export interface Database {

@@ -18,10 +18,10 @@ import {
   failure,
   format,
   greatestId,
-  isDamage,
   isNew,
+  keyIn,
 } from './sqlite-format.js';
-import { finishSalvage, salvage } from './sqlite-salvage.js';
+import { finishSalvage, keepOrphan, salvage } from './sqlite-salvage.js';
 import { damageOfLog } from './sqlite-wal.js';
 import type { StoreContent, StoreFormat } from './store.js';
 import { type StoreFile, type TakenEntries, takenOf } from './store-file.js';
@@ -65,6 +65,7 @@ export class SqliteFile implements StoreFile {
       this.#select = db.prepare(
         'SELECT key, deliveries, checksum, bytes FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?',
       );
+      this.#select.setReadBigInts(true);
       this.#deliver = db.prepare(
         'UPDATE entries SET deliveries = deliveries + 1 WHERE key >= ? AND key <= ?',
       );
@@ -104,7 +105,7 @@ export class SqliteFile implements StoreFile {
       const { deliveries, checksum, bytes } = row;
       const key = keyIn(row);
       const isIntact =
-        bytes instanceof Uint8Array && bytes.length === each && checksum === checksumOf(key, bytes);
+        bytes instanceof Uint8Array && bytes.length === each && Number(checksum) === checksumOf(key, bytes);
       return { id: idOf(key), deliveries: Number(deliveries) + 1, bytes: isIntact ? bytes : undefined };
     });
     const [first, last] = [rows[0], rows.at(-1)];
@@ -164,13 +165,13 @@ function opened(
   shape: StoreFormat,
 ): { db: Database; damage: string | undefined } {
   finishSalvage(engine, path);
+  const orphan = keepOrphan(engine, path);
   const db = connect(engine, path);
   try {
-    const log = damageOfLog(`${path}-wal`);
+    const log = orphan ?? damageOfLog(`${path}-wal`);
     if (isNew(db)) {
-      // A log without the file that it belongs to begins with the pages of that file.
       format(db, shape);
-      return { db, damage: log };
+      return { db, damage: log }; // a log that is damaged may have had all that was in the file
     }
     checkFormat(db, path, shape);
     const damage = damageOf(db);
@@ -180,20 +181,8 @@ function opened(
     try {
       db.close();
     } catch {
-      // It is closed.
-    }
-    if (isDamage(error)) {
-      throw storeError(
-        'ERR_SLUICE_STORE_DAMAGED',
-        path,
-        `nothing of it can be read: ${(error as Error).message}`,
-        error,
-      );
+      // salvage() has closed it.
     }
     throw failure(path, error);
   }
-}
-
-function keyIn(row: Row): number {
-  return Number(row['key']);
 }

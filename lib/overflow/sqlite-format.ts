@@ -34,12 +34,7 @@ export function connect(engine: DatabaseType, path: string, store: string = path
 
 /** Throws if another program has made the file, before anything is written there: the next step notes a log in it. */
 function refuseForeign(db: Database, path: string): void {
-  try {
-    if (isNew(db) || idOfProgram(db) === applicationId) return;
-  } catch (error) {
-    if (isDamage(error)) return; // what follows says so
-    throw error;
-  }
+  if (isNew(db) || idOfProgram(db) === applicationId) return;
   throw storeError('ERR_SLUICE_LAYOUT', path, 'a SQLite file, but no store of sluice');
 }
 
@@ -83,6 +78,11 @@ export function checkFormat(db: Database, path: string, { schema, entryBytes, la
 
 export function factIn(db: Database, name: string): Row[string] | undefined {
   return db.prepare('SELECT value FROM facts WHERE name = ?').get(name)?.['value'];
+}
+
+/** The key of a row of `entries`. */
+export function keyIn(row: Row): number {
+  return Number(row['key']);
 }
 
 /** The number of entries of `lane`. */

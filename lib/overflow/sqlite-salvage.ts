@@ -1,6 +1,6 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import type { Database, DatabaseType } from './sqlite-engine.js';
-import { connect, damageOf, factIn, format, isDamage } from './sqlite-format.js';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import type { Database, DatabaseType, Row } from './sqlite-engine.js';
+import { connect, damageOf, factIn, format, isDamage, keyIn } from './sqlite-format.js';
 import type { StoreFormat } from './store.js';
 
 /** How many rows are copied in one transaction. */
@@ -58,9 +58,35 @@ export function finishSalvage(engine: DatabaseType, path: string): void {
 
 function putInPlace(path: string): void {
   if (!existsSync(complete(path))) return;
-  if (existsSync(path)) renameSync(path, `${path}.damaged-${Date.now()}`);
+  if (existsSync(path)) renameSync(path, damagedName(path));
   rmSync(`${path}-wal`, { force: true }); // what it has is in the copy
   renameSync(complete(path), path);
+}
+
+function damagedName(path: string): string {
+  return `${path}.damaged-${Date.now()}`;
+}
+
+/**
+ * Keeps a log whose file is empty or missing, as `<path>.damaged-<time>-wal`: SQLite would remove it without a word,
+ * with all transactions that it has. Returns what is damaged, in words; undefined if there is no such log.
+ */
+export function keepOrphan(engine: DatabaseType, path: string): string | undefined {
+  if (!hasOrphan(path)) return undefined;
+  return alone(engine, path, () => {
+    if (!hasOrphan(path)) return undefined; // another process has kept it meanwhile
+    renameSync(`${path}-wal`, `${damagedName(path)}-wal`);
+    return 'it is empty, but its write-ahead log is not';
+  });
+}
+
+/** SQLite gives a new file its first page before it begins a log. */
+function hasOrphan(path: string): boolean {
+  return sizeOf(`${path}-wal`) > 0 && sizeOf(path) === 0;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /**
@@ -82,19 +108,25 @@ function copyRows(from: Database, to: Database, greatestKey: number): void {
   const next = from.prepare(
     'SELECT key, deliveries, checksum, bytes FROM entries WHERE key >= ? ORDER BY key LIMIT 1',
   );
-  const insert = to.prepare('INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)');
+  next.setReadBigInts(true);
+  /** Returns the first row whose key is `key` or greater. Where pages are in the wrong place, SQLite finds others. */
+  const rowFrom = (key: number): Row | 'damaged' | undefined => {
+    const row = readable(() => next.get(key));
+    return row !== undefined && row !== 'damaged' && keyIn(row) < key ? 'damaged' : row;
+  };
+  const insert = to.prepare('INSERT INTO entries VALUES (?, ?, ?, ?)');
   to.exec('BEGIN');
   let copied = 0;
   for (let key = 0; key <= greatestKey; ) {
-    const row = readable(() => next.get(key));
+    const row = rowFrom(key);
     if (row === 'damaged') {
-      key = firstReadable((at) => readable(() => next.get(at)) !== 'damaged', key, greatestKey);
+      key = firstReadable((at) => rowFrom(at) !== 'damaged', key, greatestKey);
       continue;
     }
     if (row === undefined) break;
-    const { key: found, deliveries, checksum, bytes } = row as Record<string, number | Uint8Array>;
-    insert.run(found as number, deliveries as number, checksum as number, bytes as Uint8Array);
-    key = (found as number) + 1;
+    const { deliveries = 0, checksum = 0, bytes = '' } = row;
+    insert.run(keyIn(row), deliveries, checksum, bytes);
+    key = keyIn(row) + 1;
     if (++copied % step === 0) to.exec('COMMIT; BEGIN');
   }
   to.exec('COMMIT');

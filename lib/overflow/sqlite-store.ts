@@ -13,8 +13,9 @@ import { openThreaded } from './threaded-store.js';
  * open it; the kernel ends that when the process ends, in whatever way.
  *
  * Beside the file are `<path>-wal` and, if a damaged file had to be written anew, `<path>.damaged-<time>` and the lock
- * `<path>.salvaging`. The files must be on a local file system. While the store is open, no other part of the process
- * may open them: on POSIX systems a process loses its locks on a file when any part of it closes that file.
+ * `<path>.salvaging`; if only its log was left, `<path>.damaged-<time>-wal`. The files must be on a local file system.
+ * While the store is open, no other part of the process may open them: on POSIX systems a process loses its locks on a
+ * file when any part of it closes that file.
  *
  * @param path The path of the file, in a directory that exists. It is made if there is none.
  * @param options `maxRecords` and `maxBytes`: see `StoreOptions`.
