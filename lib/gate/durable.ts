@@ -65,7 +65,7 @@ export class DurableAdmission<T> implements LayeredGate<T> {
       const admission = this.#gate.admit(order, key, holdNs);
       if (admission.outcome !== 'queue-full') return admission;
     }
-    await this.#layer.ready();
+    await this.#layer.opened;
     if (this.#layer.isFull && !this.#gate.knows(order)) return { outcome: 'queue-full' };
     const answer = this.#gate.admitAside(order, key, holdNs);
     const reservation = this.#reservations[words.reservation] as bigint;

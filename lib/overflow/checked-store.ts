@@ -50,7 +50,7 @@ function checkedContent(
   }
   if (!(isCount(lastId) && lastId < idEnd)) throw refuse('content.lastId', 'a whole number below 2^50');
   if (!isCount(lost)) throw refuse('content.lost', 'a whole number');
-  return { lanes: [...counts], lastId, lost, damage: damage === undefined ? undefined : String(damage) };
+  return { lanes: counts, lastId, lost, damage: damage === undefined ? undefined : String(damage) };
 }
 
 interface Fault {

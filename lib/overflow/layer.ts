@@ -102,10 +102,6 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     return this.#appends.refusal() !== undefined;
   }
 
-  async ready(): Promise<void> {
-    if (this.#store === undefined) await this.opened;
-  }
-
   holds(lane: number): boolean {
     return this.#store === undefined || (this.#lanes[lane] as Lane).behind > 0;
   }
@@ -126,7 +122,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     }
     const more = perMs * this.#settings.expectedWaitMs - depth;
     state.unlooked = Math.floor(Math.max(unlooked.least, Math.min(unlooked.most, more / 2)));
-    return depth > 0 && more < 0;
+    return more < 0;
   }
 
   store(value: T, lane: number, aside: Uint8Array | undefined): Promise<void> {

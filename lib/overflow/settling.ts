@@ -128,12 +128,10 @@ export class Settling {
 
   /** Resolves when what can be removed now is removed, or could not be. Looks no more afterwards. */
   async end(): Promise<void> {
-    this.look();
     this.#hasEnded = true;
+    await this.#removing; // which passes over what comes for a lane whose turn is over
+    this.look();
     await this.#removing;
-    this.look(); // what came for a lane whose turn in that removal was over
-    await this.#removing;
-    clearTimeout(this.#timer);
   }
 
   /** Returns the entries that may be among the records of a lane which have left the ring since it was `before`. */
@@ -146,7 +144,6 @@ export class Settling {
       entry.handlers++;
       taken.push(entry);
     }
-    this.#leave(lane, gone);
     return taken;
   }
 
@@ -176,7 +173,7 @@ export class Settling {
       if (entry.reservation !== undefined) this.#undecided.push(entry);
       else if (entry.handlers === 0) this.#over(entry);
     }
-    if (left > 0) inRing.splice(0, left);
+    inRing.splice(0, left);
   }
 
   #over({ id, lane, reservation }: Handed): void {
@@ -193,9 +190,9 @@ export class Settling {
   async #removeAll(): Promise<void> {
     try {
       for (const [lane, ids] of this.#removable.entries()) {
-        while (ids.length > 0 && this.#store !== undefined) {
+        while (ids.length > 0) {
           const some = ids.slice(0, entriesMax);
-          await this.#store.remove(lane, some);
+          await (this.#store as OpenStore).remove(lane, some); // they come from there
           ids.splice(0, some.length);
           this.#asked.removed(some.length);
         }

@@ -6,7 +6,7 @@ export class Waits {
 
   /** Makes every wait look again. */
   wake(): void {
-    for (const go of [...this.#waiting]) go();
+    for (const go of this.#waiting) go();
   }
 
   /** Resolves when `isSo` returns true, and rejects when it throws, or with the signal's reason. */

@@ -64,7 +64,7 @@ export interface OverflowLayer<T> {
   /** Whether it can keep no more records, or no more callers may wait for it. */
   readonly isFull: boolean;
   /** Resolves when it can keep records; rejects if it cannot be opened. */
-  ready(): Promise<void>;
+  readonly opened: Promise<void>;
   /** Whether a record for `lane` should go to the layer now, though the ring may have room for it. */
   wants(lane: number): boolean;
   /**

@@ -106,6 +106,14 @@ describe('A store that a program wrote', () => {
     ['a text as bytes', 'bytes', (one) => ({ ...one, bytes: 'bytes' }), { damaged: 1, lost: 0 }],
     ['no number', 'id', (one) => ({ ...one, id: undefined }), { damaged: 0, lost: 1 }],
     ['the number before', 'id', (one) => ({ ...one, id: one.id - 1 }), { damaged: 0, lost: 1 }],
+    ['half a number', 'id', (one) => ({ ...one, id: 2.5 }), { damaged: 0, lost: 1 }],
+    ['a number beyond all', 'id', (one) => ({ ...one, id: 2 ** 50 }), { damaged: 0, lost: 1 }],
+    [
+      'a list as bytes',
+      'bytes',
+      (one) => ({ ...one, bytes: [...(one.bytes ?? [])] }),
+      { damaged: 1, lost: 0 },
+    ],
     ['no entry', 'id', () => undefined, { damaged: 0, lost: 1 }],
   ])('whose third entry has %s loses that one, and no other', async (_, field, change, counts) => {
     const errors = failures();
@@ -132,14 +140,34 @@ describe('A store that a program wrote', () => {
     expect(store.kept.size).toBe(0);
   });
 
-  it('whose count of deliveries is no number has delivered the entry before', async () => {
+  it('that answers more than it was asked for is believed no more than that', async () => {
+    const store = changed(await left(9), (opened) => ({
+      content: { ...opened.content, lanes: [5] },
+      take: (lane: number, after: number) => opened.take(lane, after, 9),
+    }));
+    const { overflow, queue } = made({ store });
+    expect(await take(queue, 5)).toEqual(upTo(5));
+    await overflow.emptied();
+    expect(overflow.stats()).toMatchObject({ records: 0, behind: 0, lost: 0, failures: 0 });
+  });
+
+  it('whose entries are damaged has said all that there is to say', async () => {
+    const store = await left(3);
+    store.damaged.add(2);
+    const { overflow, queue } = made({ store });
+    expect(await take(queue, 2)).toEqual([1, 3]);
+    await overflow.emptied();
+    expect(overflow.stats()).toMatchObject({ damaged: 1, failures: 0 });
+  });
+
+  it.each(['1', 0])('whose count of deliveries is %j has delivered the entry before', async (deliveries) => {
     const errors = failures();
     const store = changed(await left(2), (opened) => ({
       take: async (lane: number, after: number, max: number) =>
-        (await opened.take(lane, after, max)).map((one) => ({ ...one, deliveries: '1' })),
+        (await opened.take(lane, after, max)).map((one) => ({ ...one, deliveries })),
     }));
     const again: unknown[] = [];
-    const { queue } = made({ store, onRedelivered: ({ id }, deliveries) => again.push([id, deliveries]) });
+    const { queue } = made({ store, onRedelivered: ({ id }, count) => again.push([id, count]) });
     expect(await take(queue, 2)).toEqual([1, 2]);
     expect(again).toEqual([
       [1, 2],
@@ -175,4 +203,16 @@ it('A record that onRedelivered spoils is handed out as it was stored, once, and
   await overflow.emptied();
   expect([1, 2, 3, 4].every((id) => queue.tryPush(row(id)))).toBe(true); // the whole ring is free
   expect(overflow.stats()).toMatchObject({ redelivered: 12, damaged: 0, failures: 0 });
+});
+
+it('A record for which onRedelivered throws is shown again, with the same count', async () => {
+  const store = await left(2);
+  for (const entry of store.kept.values()) entry.deliveries = 1;
+  const counts: number[] = [];
+  const onRedelivered = (_: Row, deliveries: number): void => {
+    if (counts.push(deliveries) === 1) throw new Error('not now');
+  };
+  const { queue } = made({ store, onRedelivered });
+  expect(await take(queue, 2)).toEqual([1, 2]);
+  expect(counts).toEqual([2, 2, 2]);
 });

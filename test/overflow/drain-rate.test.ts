@@ -68,4 +68,12 @@ describe('The wait that a lane lets expect', () => {
     lane.depth = 100;
     expect(lane.look()).toBeCloseTo(20, 5);
   });
+
+  it('counts no time in which the lane was empty, and no time in which it ran empty against its consumer', () => {
+    const rate = new DrainRate();
+    expect(rate.perMs(0, 0, 0)).toBeUndefined();
+    expect(rate.perMs(100, 0, 10)).toBeUndefined(); // nothing was there to be consumed
+    expect(rate.perMs(110, 100, 10)).toBe(10);
+    expect(rate.perMs(120, 105, 0)).toBe(10); // five were all that there were
+  });
 });

@@ -66,8 +66,13 @@ it('entries of a lane that come while another lane is being removed from the sto
 
 it('such entries are removed before the end', async () => {
   const { store, settling } = await latecomer();
-  const ending = settling.end();
+  let hasEnded = false;
+  const ending = settling.end().then(() => {
+    hasEnded = true;
+  });
   await store.next();
+  await sleep(10);
+  expect(hasEnded).toBe(false); // the third one's removal runs
   await store.next();
   await ending;
   expect(store.removed).toEqual([1, 2, 3]);

@@ -2,6 +2,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Queue, record, u32, u53 } from 'sluice';
 import { lmdbStore, type Spill, type SpillOptions, spill, sqliteStore } from 'sluice/overflow';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { MemoryStore } from './memory-store.js';
 import { temporary } from './temporary.js';
@@ -374,10 +375,10 @@ describe('The options of an overflow', () => {
   it('are checked, and name what is wrong', () => {
     const store = new MemoryStore();
     const option = 'ERR_SLUICE_OPTION';
-    expectError(
-      thrown(() => spill({ store: {} as MemoryStore })),
-      option,
-    );
+    for (const bad of [undefined, null, { maxRecords: 1, maxBytes: 1 }]) {
+      const { message } = thrown(() => spill({ store: mistyped(bad) }));
+      expect(message).toContain('spill: store: expected a store');
+    }
     expectError(
       thrown(() => spill({ store, expectedWaitMs: -1 })),
       option,
