@@ -25,7 +25,8 @@ const refusals = channel('sluice:overflow:refused');
 
 /**
  * How many pushes of a lane follow one that has looked at the lane's wait: a look costs more than a push. Half of those
- * that keep the wait short at the present rate, within these bounds; as long as no rate is known, the middle.
+ * that keep the wait short at the present rate, within these bounds. As long as no rate is known: the most if the lane
+ * is empty, as it is at each look when its consumer keeps up, otherwise the middle.
  */
 const unlooked = { least: 4, middle: 16, most: 64 };
 /** How many entries are taken from the store at once. */
@@ -117,7 +118,7 @@ export class SpillLayer<T> implements OverflowLayer<T> {
     const depth = this.#queue.claimed(lane) - gone;
     const perMs = state.rate.perMs(performance.now(), gone, depth);
     if (perMs === undefined) {
-      state.unlooked = unlooked.middle;
+      state.unlooked = depth === 0 ? unlooked.most : unlooked.middle;
       return false;
     }
     const more = perMs * this.#settings.expectedWaitMs - depth;
