@@ -12,6 +12,8 @@ interface Trap {
 /** A TCP proxy before a server, which cuts connections and swallows bytes as told. */
 export class TcpProxy {
   readonly port: number;
+  /** The port of the server that new connections are led to. */
+  target: number;
   /** Swallows all bytes in both directions, without closing anything: as if a cable were unplugged. */
   isHole = false;
   /** How long bytes for the server wait, in milliseconds. */
@@ -20,16 +22,17 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #trap: Trap | undefined;
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, target: number) {
     this.#server = server;
     this.port = port;
+    this.target = target;
   }
 
   static async before(target: number): Promise<TcpProxy> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const proxy = new TcpProxy(server, (server.address() as { port: number }).port);
-    server.on('connection', (client) => proxy.#join(client, target));
+    const proxy = new TcpProxy(server, (server.address() as { port: number }).port, target);
+    server.on('connection', (client) => proxy.#join(client));
     return proxy;
   }
 
@@ -54,8 +57,8 @@ export class TcpProxy {
     await once(this.#server, 'close');
   }
 
-  #join(client: Socket, target: number): void {
-    const server = connect(target, '127.0.0.1');
+  #join(client: Socket): void {
+    const server = connect(this.target, '127.0.0.1');
     let isDead = false;
     for (const socket of [client, server]) {
       this.#sockets.add(socket);

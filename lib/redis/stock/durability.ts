@@ -6,6 +6,8 @@ export class NotDurable extends Error {}
 
 /**
  * Waits until as many replicas and disks have what the connection has written; '' if they do, otherwise how many do.
+ * The connection must have written something: some servers ask nobody about a connection that has only read. So the
+ * script writes for every batch, also for one that it has carried out before.
  */
 export async function missing(
   port: RedisPort,
