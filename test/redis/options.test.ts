@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
-import { createClient, createCluster } from 'redis';
+import { createClient, createCluster, createSentinel } from 'redis';
 import { bytes, f64, record, u32, u53, utf8 } from 'sluice';
 import {
   type IoRedisClient,
@@ -285,6 +285,9 @@ describe('nodeRedis', () => {
     expect(of(createCluster({ rootNodes }))).toBe(
       'TypeError nodeRedis: option defaults: disableOfflineQueue of the client',
     );
+    const root = { name: 'sale', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] };
+    const message = /^nodeRedis: client: expected no client of createSentinel\(\): use ioRedis/;
+    expect(() => nodeRedis(createSentinel(root))).toThrow(message);
     expect(of(mistyped({}))).toBe('TypeError nodeRedis: client');
     expect(of(mistyped(undefined))).toBe('TypeError nodeRedis: client');
     expect(of(mistyped(new Redis({ lazyConnect: true })))).toBe('TypeError nodeRedis: client');

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,10 +27,10 @@ export class Server {
   readonly port: number;
   readonly directory: string;
   readonly #binary: Binary;
-  readonly #args: readonly string[];
+  readonly #args: (server: Server) => readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor(binary: Binary, port: number, args: readonly string[]) {
+  private constructor(binary: Binary, port: number, args: (server: Server) => readonly string[]) {
     this.#binary = binary;
     this.port = port;
     this.#args = args;
@@ -38,8 +38,35 @@ export class Server {
   }
 
   /** Starts a server without files; `args` may say otherwise. */
-  static async start(binary: Binary = 'redis-server', args: readonly string[] = []): Promise<Server> {
-    const server = new Server(binary, await freePort(), args);
+  static async start(
+    binary: Binary = 'redis-server',
+    args: readonly string[] | ((server: Server) => readonly string[]) = [],
+  ): Promise<Server> {
+    const usual = ({ port, directory }: Server): string[] => [
+      ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
+    ];
+    const more = (server: Server) => (typeof args === 'function' ? args(server) : args);
+    return await Server.#run(
+      new Server(binary, await freePort(), (server) => [...usual(server), ...more(server)]),
+    );
+  }
+
+  /** Starts a Sentinel, which decides alone, about the master at `port` and its replicas, by the name `sale`. */
+  static async startSentinel(binary: Binary, port: number): Promise<Server> {
+    const sentinel = new Server(binary, await freePort(), ({ directory }) => [
+      join(directory, 'sentinel.conf'),
+      '--sentinel',
+    ]);
+    const settings = [
+      ...[`port ${sentinel.port}`, 'bind 127.0.0.1', `dir ${sentinel.directory}`],
+      ...[`sentinel monitor sale 127.0.0.1 ${port} 1`, 'sentinel down-after-milliseconds sale 1000'],
+      ...['sentinel failover-timeout sale 10000'],
+    ];
+    writeFileSync(join(sentinel.directory, 'sentinel.conf'), `${settings.join('\n')}\n`);
+    return await Server.#run(sentinel);
+  }
+
+  static async #run(server: Server): Promise<Server> {
     started.add(server);
     await server.start();
     return server;
@@ -47,8 +74,7 @@ export class Server {
 
   /** Starts it, again after an end: with the same port, directory and arguments. */
   async start(): Promise<void> {
-    const args = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.directory, '--save', ''];
-    const child = spawn(this.#binary, [...args, ...this.#args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(this.#binary, this.#args(this), { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#process = child;
     try {
       await isReady(child);
@@ -82,7 +108,7 @@ function isReady(child: ChildProcess): Promise<void> {
     child.once('exit', failed);
     child.stdout?.on('data', (data: Buffer) => {
       printed += data;
-      if (!printed.includes('Ready to accept connections')) return;
+      if (!/Ready to accept connections|\+monitor master/.test(printed)) return;
       clearTimeout(timer);
       child.stdout?.removeAllListeners('data');
       resolve();

@@ -112,6 +112,7 @@ function unsafe(name: string, expected: string, received: unknown): Error {
 
 function portOf(client: Client, isCluster: boolean): RedisPort {
   return {
+    isCluster,
     send(args, options) {
       const bytes = new Options('send', options, ['bytes']).boolean('bytes', false);
       return bytes ? client.callBuffer(...args) : client.call(...args);

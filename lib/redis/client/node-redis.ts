@@ -21,6 +21,7 @@ interface Client {
   readonly options?: Given;
   readonly _options?: Given;
   readonly nodeClient?: unknown;
+  readonly getSentinelNode?: unknown;
   on(event: 'error', listener: () => void): unknown;
   connect(): Promise<unknown>;
   destroy(): void;
@@ -43,7 +44,8 @@ const where = 'nodeRedis';
  * @param client What `createClient` or `createCluster` returned, with `disableOfflineQueue: true` (for a cluster, in
  *   `defaults`).
  * @returns The port.
- * @throws TypeError (`ERR_SLUICE_OPTION`) that names the option of the client that is not safe.
+ * @throws TypeError (`ERR_SLUICE_OPTION`) that names the option of the client that is not safe; also for a client of
+ *   `createSentinel`: with Sentinel use `ioRedis`.
  * @example
  * const client = createClient({ url: 'redis://127.0.0.1:6379', disableOfflineQueue: true });
  * client.on('error', report);
@@ -54,6 +56,12 @@ export function nodeRedis(client: NodeRedisClient): RedisPort {
   const given = client as unknown as Client;
   if (!isClient(given)) {
     throw optionError(`${where}: client`, 'a client of the package redis, version 5 or 6', client, true);
+  }
+  if (typeof given.getSentinelNode === 'function') {
+    // It repeats commands and changes connections unseen, so WAIT may ask another server than the script has run on;
+    // and its options, which could forbid that, cannot be read.
+    const expected = 'no client of createSentinel(): use ioRedis with the options sentinels and name';
+    throw optionError(`${where}: client`, expected, client, true);
   }
   const isCluster = typeof given.nodeClient === 'function';
   const options = isCluster ? given._options : given.options;
@@ -90,6 +98,7 @@ function portOf(client: Client, isCluster: boolean): RedisPort {
   const texts = client.withTypeMapping({});
   const buffers = client.withTypeMapping({ [bulkString]: Buffer });
   return {
+    isCluster,
     send(args: Args, options) {
       const by = new Options('send', options, ['bytes']).boolean('bytes', false) ? buffers : texts;
       return isCluster ? by.sendCommand(keyOf(args), false, [...args]) : by.sendCommand([...args]);

@@ -8,6 +8,11 @@ import { within } from './within.js';
  */
 export interface RedisPort {
   /**
+   * Whether commands go to several servers, each to the master of its first key. WAIT has no key: so a `RedisStock`
+   * with `durability` refuses such a port. Default: false.
+   */
+  readonly isCluster?: boolean;
+  /**
    * Sends one command and returns its reply as the server sent it. A port of a cluster sends it to the master of its
    * first key.
    *

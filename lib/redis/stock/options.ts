@@ -54,7 +54,10 @@ export interface RedisStockOptions {
   readonly items: readonly RedisStockItem[];
   /** How units are leased; false: every order asks the server. */
   readonly lease?: LeaseOptions | false;
-  /** What the server must have done before an order counts as settled. Default: it has carried it out. */
+  /**
+   * What the server must have done before an order counts as settled. Default: it has carried it out. With a cluster's
+   * client only the default: there `min-replicas-to-write` and `appendfsync` of the servers decide.
+   */
   readonly durability?: DurabilityOptions;
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
   readonly holdMs?: number;
@@ -101,7 +104,7 @@ export function checkedPlan(where: string, options: RedisStockOptions): Plan {
     seen.add(skuKey(sku));
   }
   return {
-    ...{ redis, keys, items, lease: checkedLease(given), durability: checkedDurability(given) },
+    ...{ redis, keys, items, lease: checkedLease(given), durability: checkedDurability(where, given, redis) },
     holdMs: given.number('holdMs', 1, holdMsMax, 30_000),
     rememberMs: given.integer('rememberMs', 60_000, 2_592_000_000, 3_600_000),
     movements: given.integer('movements', 0, 1_000_000, 4_096),
@@ -123,11 +126,15 @@ function checkedLease(given: Options): Required<LeaseOptions> | undefined {
   };
 }
 
-function checkedDurability(given: Options): Required<DurabilityOptions> {
+function checkedDurability(where: string, given: Options, redis: RedisPort): Required<DurabilityOptions> {
   const durability = given.nested('durability', ['replicas', 'fsync', 'timeoutMs']);
-  return {
-    replicas: durability?.integer('replicas', 0, 10, 0) ?? 0,
-    fsync: durability?.boolean('fsync', false) ?? false,
-    timeoutMs: durability?.integer('timeoutMs', 10, 60_000, 500) ?? 500,
-  };
+  const replicas = durability?.integer('replicas', 0, 10, 0) ?? 0;
+  const fsync = durability?.boolean('fsync', false) ?? false;
+  if (redis.isCluster === true && (replicas > 0 || fsync)) {
+    // The client would ask any master: one that has written nothing for this sale says yes at once.
+    const expected =
+      'none with a cluster: WAIT has no key. Set min-replicas-to-write, appendfsync on the servers';
+    throw optionError(`${where}: durability`, expected, given.get('durability'), true);
+  }
+  return { replicas, fsync, timeoutMs: durability?.integer('timeoutMs', 10, 60_000, 500) ?? 500 };
 }

@@ -1,3 +1,4 @@
+import type { RedisPort } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { disconnect } from '../clients.js';
 import { cluster, leaveCluster, masters, moveSlot, startCluster } from '../masters.js';
@@ -17,6 +18,26 @@ describe.each(servers)('In a cluster of three masters of $binary', ({ binary, mi
     masters.length = 0;
     await endServers();
   });
+
+  it.skipIf(missing).each(Object.keys(cluster))(
+    'a stock asks for no replica or disk, because the client would ask any master: %s',
+    async (client) => {
+      const redis = (await cluster[client]?.(3)) as RedisPort;
+      const items = [{ sku: 7, quantity: 10 }];
+      for (const durability of [{ replicas: 1 }, { fsync: true }]) {
+        const refused = {
+          code: 'ERR_SLUICE_OPTION',
+          message: expect.stringMatching(/: durability: expected none with a cluster/),
+        };
+        await expect(openSale(0, { redis, items, durability })).rejects.toMatchObject(refused);
+        // Neither through a port that was duplicated.
+        const other = await redis.duplicate('k');
+        await expect(openSale(0, { redis: other, items, durability })).rejects.toMatchObject(refused);
+        other.close();
+      }
+      await openSale(0, { redis, items, durability: { replicas: 0, fsync: false } });
+    },
+  );
 
   it.skipIf(missing).each(Object.keys(cluster))(
     'a sale goes on while its slot moves, with the client %s',
