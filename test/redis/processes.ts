@@ -44,6 +44,13 @@ export class SellerProcess extends BookedProcess {
   }
 }
 
+/** A process that admits orders, handles them, and writes both. */
+export class ShopProcess extends BookedProcess {
+  constructor(directory: string, name: string, options: object) {
+    super('shop', directory, name, options);
+  }
+}
+
 const running = new Set<BookedProcess>();
 
 /** Kills all processes of the test file. For `afterEach`. */
