@@ -3,13 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const text = readFileSync(`${root}docs/guide/guarantees.md`, 'utf8');
-/** The rows of the tables of promises, without their heads. */
-const promises = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| promise'));
+/** The tables whose rows are promises: the guide, the first word of each head, and at least how many rows there are. */
+const tables = [
+  { guide: 'guarantees.md', head: '| promise', rows: 20 },
+  { guide: 'redis-sale.md', head: '| what fails', rows: 14 },
+];
 
-describe('docs/guide/guarantees.md', () => {
+describe.each(tables)('docs/guide/$guide', ({ guide, head, rows }) => {
   it('names for each promise the tests that hold it, and they exist', () => {
-    expect(promises.length).toBeGreaterThan(20);
+    const promises = rowsBelow(readFileSync(`${root}docs/guide/${guide}`, 'utf8'), head);
+    expect(promises.length).toBeGreaterThan(rows);
     for (const promise of promises) {
       const tests = [...promise.matchAll(/`(test\/[^`]+)`/g)].map(([, path]) => path as string);
       expect(tests.length, promise).toBeGreaterThan(0);
@@ -17,3 +20,15 @@ describe('docs/guide/guarantees.md', () => {
     }
   });
 });
+
+/** Returns the rows of all tables with this head. */
+function rowsBelow(text: string, head: string): string[] {
+  const found: string[] = [];
+  let isOfTable = false;
+  for (const line of text.split('\n')) {
+    if (line.startsWith(head)) isOfTable = true;
+    else if (!line.startsWith('|')) isOfTable = false;
+    else if (isOfTable && !line.startsWith('|--')) found.push(line);
+  }
+  return found;
+}

@@ -240,6 +240,26 @@ describe.each(servers)('With $binary, a stock', ({ binary, missing }) => {
     },
   );
 
+  it.skipIf(missing)('does nothing by halves while the server has no memory left, and goes on', async () => {
+    const own = await Server.start(binary as Binary, ['--maxmemory-policy', 'noeviction']);
+    const control = await connect(own.port);
+    const stock = await openSale(own.port, { items: [item], timeoutMs: 300, holdMs: 150 });
+    for (let id = 1; id <= 5; id++) expect(await insist(stock, id)).toMatchObject({ ok: true });
+    await control.send(['CONFIG', 'SET', 'maxmemory', '1']);
+    expect(await stock.reserve({ sku: 7, quantity: 1, id: 6 })).toEqual({ ok: false, reason: 'unavailable' });
+    expect(stock.stats().lastFault).toMatch(/OOM/);
+    await stock.audit();
+    await control.send(['CONFIG', 'SET', 'maxmemory', '0']);
+    expect(await insist(stock, 6)).toMatchObject({ ok: true });
+    // Holds that ran out meanwhile are over, and their units on sale.
+    await until(
+      'all holds are over',
+      async () => (await stock.expire()) >= 0 && (await stock.counts(7)).reserved === 0,
+    );
+    expect(await stock.counts(7)).toMatchObject({ total: 1_000, sold: 0, available: 1_000 });
+    await stock.audit();
+  });
+
   it.skipIf(missing)('is not opened with durability that the server does not have', async () => {
     const durability = { fsync: true };
     const opening = openSale(server.port, { items: [item], durability });
