@@ -29,6 +29,8 @@ const operationsPerCall = 256;
 /** How long this process can tell a server, which has lost them, what it has settled, in milliseconds. */
 const journalMs = 10_000;
 const journalMax = 100_000;
+/** How long a process without leases waits before it says something again that the server cannot take yet. */
+const againMs = 100;
 /** How many ids of admitted orders the server announces to those that come later. */
 const announcedMax = 1_000_000;
 
@@ -292,11 +294,14 @@ export class Member {
     return Math.min(callMsMax, Math.max(100, this.#plan.timeoutMs / 3));
   }
 
-  /** Units for an order that was settled once may be leased by others: it is sent until these have given them back. */
+  /**
+   * Units for an order that was settled once may be leased by others: it is sent until these have given them back. A
+   * reservation may have been made by another process: what becomes of it is sent until that process has said it again.
+   */
   #repetition(operation: Operation, until: number): Operation {
     const repetition: Operation = new Repetition(operation, () => {
       if (performance.now() >= until || this.isClosing) return false;
-      setTimeout(() => this.#put(repetition), this.#plan.lease?.heartbeatMs ?? 0);
+      setTimeout(() => this.#put(repetition), this.#plan.lease?.heartbeatMs ?? againMs);
       return true;
     });
     return repetition;
@@ -383,7 +388,9 @@ class Repetition implements Operation {
   }
 
   settled(answer: Answer): boolean {
-    if (text(answer[0]) === 'sold-out' && !isFinal(answer) && this.#again()) return false;
+    const did = text(answer[0]);
+    const isEarly = did === 'unknown' || (did === 'sold-out' && !isFinal(answer));
+    if (isEarly && this.#again()) return false;
     this.#operation.repeated(answer);
     return true;
   }

@@ -92,18 +92,26 @@ export function orderValues(
   ];
 }
 
+/** What the script answers to operations that have changed something; others answer how many units they have changed. */
+const changes: ReadonlySet<string> = new Set(['confirmed', 'cancelled', 'extended', 'done', 'added']);
+
 /** An operation with values that stay as they are, and the promise of its answer. */
 export class Call implements Operation {
   readonly answer: Promise<Answer>;
   readonly #what: string;
-  readonly #given: readonly Value[];
+  #given: readonly Value[];
+  readonly #repeated: (did: string) => void;
   #resolve!: (answer: Answer) => void;
   #reject!: (error: Error) => void;
 
-  /** `what` names the method in errors. */
-  constructor(what: string, ...given: readonly Value[]) {
+  /**
+   * `what` names the method in errors. `repeated` is called with what a repetition has done, which a server got that had
+   * lost the operation.
+   */
+  constructor(what: string, given: readonly Value[], repeated: (did: string) => void = () => {}) {
     this.#what = what;
     this.#given = given;
+    this.#repeated = repeated;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -120,10 +128,17 @@ export class Call implements Operation {
 
   settled(answer: Answer): boolean {
     this.#resolve(answer);
-    return true;
+    const did = text(answer[0]);
+    const [name, sku] = this.#given;
+    // Of the units that were to be taken off sale, those that were taken are taken again, and no more.
+    if (name === 'w' && sku !== undefined) this.#given = [name, sku, Number(did)];
+    // An answer that nothing was changed stays true: the hold that was over must not be confirmed by a repetition.
+    return changes.has(did) || Number(did) > 0;
   }
 
-  repeated(): void {}
+  repeated(answer: Answer): void {
+    this.#repeated(text(answer[0]));
+  }
 
   late(isSent: boolean): void {
     const happened = isSent ? 'it may have been carried out, or not' : 'it was not carried out';

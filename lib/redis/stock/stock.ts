@@ -45,7 +45,8 @@ import { findReservation, openSale } from './scripts.js';
 
 /**
  * Publishes each order that was settled, that the server has lost, and for which there is no room any more:
- * `{ stock, lines, user, id, reservation }`.
+ * `{ stock, lines, user, id, reservation }`. Also each confirmation that the server has lost, and that comes too late
+ * now: of that only the reservation is known, `lines` is empty.
  */
 const revocations = channel('sluice:redis:revoked');
 
@@ -283,7 +284,7 @@ export class RedisStock {
 
   /** Cancels a reservation of which no caller knows. */
   #release(reservation: bigint): void {
-    const call = new Call('RedisStock', 'x', String(reservation));
+    const call = new Call('RedisStock', ['x', String(reservation)]);
     call.answer.catch(() => {}); // then its hold runs out
     try {
       this.#member.submit(call);
@@ -292,7 +293,7 @@ export class RedisStock {
     }
   }
 
-  #revoked({ lines, user, id }: Request, reservation: bigint): void {
+  #revoked({ lines, user, id }: Pick<Request, 'lines' | 'user' | 'id'>, reservation: bigint): void {
     this.#counts.revoked++;
     if (revocations.hasSubscribers) revocations.publish({ stock: this, lines, user, id, reservation });
   }
@@ -309,7 +310,11 @@ export class RedisStock {
    */
   async confirm(reservation: bigint | string): Promise<Resolution> {
     const where = 'RedisStock.confirm';
-    return await this.#resolution(where, 'c', checkedReservation(`${where}: reservation`, reservation));
+    const which = checkedReservation(`${where}: reservation`, reservation);
+    const call = new Call(where, ['c', String(which)], (did) => {
+      if (!/confirmed$/.test(did)) this.#revoked({ lines: [], user: undefined, id: undefined }, which);
+    });
+    return text((await this.#submit(where, call))[0]) as Resolution;
   }
 
   /**
@@ -357,10 +362,13 @@ export class RedisStock {
   }
 
   async #ask(where: string, ...given: ReadonlyArray<string | number>): Promise<Answer> {
+    return await this.#submit(where, new Call(where, given));
+  }
+
+  async #submit(where: string, call: Call): Promise<Answer> {
     if (this.#member.isFull) {
       throw new SluiceError('ERR_SLUICE_WAITERS', `${where}: ${this.#plan.maxPending} calls wait already`);
     }
-    const call = new Call(where, ...given);
     this.#member.submit(call);
     return await call.answer;
   }
