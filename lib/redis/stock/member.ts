@@ -391,12 +391,11 @@ class Repetition implements Operation {
     const did = text(answer[0]);
     const isEarly = did === 'unknown' || (did === 'sold-out' && !isFinal(answer));
     if (isEarly && this.#again()) return false;
-    this.#operation.repeated(answer);
-    return true;
+    return this.#operation.repeated(answer);
   }
 
-  repeated(answer: Answer): void {
-    this.#operation.repeated(answer);
+  repeated(answer: Answer): boolean {
+    return this.#operation.repeated(answer);
   }
 
   late(): void {}

@@ -37,8 +37,11 @@ export interface Operation {
    * may come after `late`.
    */
   settled(answer: Answer): boolean;
-  /** Called for the answer to a repetition, which a server got that had lost the operation. */
-  repeated(answer: Answer): void;
+  /**
+   * Called for the answer to a repetition, which a server got that had lost the operation. Returns whether the
+   * operation stands: then a server that loses it once more must get it again.
+   */
+  repeated(answer: Answer): boolean;
   /** Called when no answer came in time. `isSent`: it may have been carried out, or be so later. */
   late(isSent: boolean): void;
   /** Called when the server refuses calls for good. `isSent`: it may have been carried out by an earlier call. */
@@ -92,7 +95,7 @@ export function orderValues(
   ];
 }
 
-/** What the script answers to operations that have changed something; others answer how many units they have changed. */
+/** What the script answers to operations that have changed something, unless it answers how many units. */
 const changes: ReadonlySet<string> = new Set(['confirmed', 'cancelled', 'extended', 'done', 'added']);
 
 /** An operation with values that stay as they are, and the promise of its answer. */
@@ -105,8 +108,8 @@ export class Call implements Operation {
   #reject!: (error: Error) => void;
 
   /**
-   * `what` names the method in errors. `repeated` is called with what a repetition has done, which a server got that had
-   * lost the operation.
+   * `what` names the method in errors. `repeated` is called with what a repetition has done, which a server got that
+   * had lost the operation.
    */
   constructor(what: string, given: readonly Value[], repeated: (did: string) => void = () => {}) {
     this.#what = what;
@@ -136,8 +139,10 @@ export class Call implements Operation {
     return changes.has(did) || Number(did) > 0;
   }
 
-  repeated(answer: Answer): void {
-    this.#repeated(text(answer[0]));
+  repeated(answer: Answer): boolean {
+    const did = text(answer[0]);
+    this.#repeated(did);
+    return changes.has(did.replace('already-', '')) || Number(did) > 0;
   }
 
   late(isSent: boolean): void {

@@ -175,8 +175,10 @@ export class Order implements Operation {
     }
   }
 
-  repeated(answer: Answer): void {
-    if (text(answer[0]) !== 'reserved') this.#sale.revoked(this.#request, this.#reservation);
+  repeated(answer: Answer): boolean {
+    const stands = text(answer[0]) === 'reserved';
+    if (!stands) this.#sale.revoked(this.#request, this.#reservation);
+    return stands;
   }
 
   late(isSent: boolean): void {

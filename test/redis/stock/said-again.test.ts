@@ -122,5 +122,21 @@ describe.each(servers)(
       expect(revoked).toEqual([reservation]);
       expect(one.stock.stats().revoked).toBe(1);
     });
+
+    it.skipIf(missing)('do not say again what they have said is lost', async () => {
+      const { join, save, goBack } = await scene();
+      const [one, other] = [await join(), await join()];
+      const saved = await save();
+      const reservation = await reserved(one.stock);
+      await goBack(saved);
+      for (let i = 0; i < 9; i++) await reserved(other.stock);
+      await speak(one.stock);
+      expect(revoked).toEqual([reservation]);
+      await other.stock.close();
+      await goBack(saved);
+      await speak(one.stock);
+      expect(await one.stock.find({ reservation })).toBeUndefined();
+      expect(await one.stock.counts(7)).toMatchObject({ reserved: 0 });
+    });
   },
 );
