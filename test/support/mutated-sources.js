@@ -14,7 +14,8 @@ import { dirname, join } from 'node:path';
 /**
  * A statement (with its semicolon) or an expression that occurs exactly once in the sources, whatever the white space
  * in it, and the text that replaces it. `within` is text around `sound` that occurs once, if `sound` alone does not.
- * @typedef {{ sound: string, faulty: string, within?: string }} Fault
+ * `isScript`: it stands in the text of a script, which is a template string.
+ * @typedef {{ sound: string, faulty: string, within?: string, isScript?: boolean }} Fault
  */
 
 /**
@@ -37,14 +38,17 @@ export function readSources(root, paths) {
  * @param {Fault} fault
  * @returns {Mutation}
  */
-export function plant(sources, name, { sound, faulty, within = sound }) {
+export function plant(sources, name, { sound, faulty, within = sound, isScript = false }) {
   const { file, from, to, text } = onlyPlace(sources, name, within);
   const at = onlyPlace(new Map([[file, text.slice(from, to)]]), name, sound);
   const awake = file.endsWith('.js') ? `process.env.SLUICE_PLANT === '${name}'` : `sluice_planted("${name}")`;
+  const place = { file, from: from + at.from, to: from + at.to };
+  if (isScript)
+    return { ...place, text: `\${${awake} ? ${JSON.stringify(faulty)} : ${JSON.stringify(sound)}}` };
   const guarded = sound.endsWith(';')
     ? `{ if (${awake}) { ${faulty} } else { ${sound} } }`
     : `(${awake} ? (${faulty}) : (${sound}))`;
-  return { file, from: from + at.from, to: from + at.to, text: guarded };
+  return { ...place, text: guarded };
 }
 
 /**
