@@ -86,7 +86,7 @@ function statesIn(told: readonly Line[]): Map<string | number, string> {
 
 /** The sum of a value over all lines. */
 function sumOf(told: readonly Line[], name: string): number {
-  return told.reduce((sum, line) => sum + Number(line[name] ?? 0), 0);
+  return told.reduce<number>((sum, line) => sum + Number(line[name] ?? 0), 0);
 }
 
 /** Another process sells what is left, and each unit is there once. */

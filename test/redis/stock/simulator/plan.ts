@@ -55,7 +55,7 @@ export type Action =
   | { readonly do: 'pause'; readonly ms: number };
 
 /** Actions that happen at the same time, after the server was saved or has gone back to what was saved. */
-export interface Round {
+interface Round {
   readonly first?: 'save' | 'roll-back';
   readonly actions: readonly Action[];
 }
