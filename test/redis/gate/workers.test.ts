@@ -266,7 +266,7 @@ describe.skipIf(noRedis)('Workers with the stock of their orders', () => {
         return ['ok', 1];
       },
     });
-    const own = await openCounter(redis, { items, sale: counter.sale, timeoutMs: 200 });
+    const own = await openCounter(redis, { items, sale: counter.sale, timeoutMs: 1_000 });
     const workers = counter.cashiers({ stock: own.stock });
     const run = runOf(workers, () => {});
     await until('the order is handled', () => workers.stats().handled === 1);

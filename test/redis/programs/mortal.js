@@ -101,12 +101,11 @@ async function sellAtGate(stock, redis) {
     )
     .catch(() => {});
   await gate.close();
-  await queue.close();
   await limiter.close();
 }
 
 const redis = deadly(await connect(port, 'redis'));
-const stock = await RedisStock.open({ redis, prefix: 'test', sale, items, lease });
+const stock = await RedisStock.open({ redis, prefix: 'test', sale, items, lease, holdMs: 600_000 });
 tell({ open: true });
 await (scene === 'gate' ? sellAtGate(stock, redis) : sell(stock));
 await stock.close();

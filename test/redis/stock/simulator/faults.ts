@@ -22,13 +22,13 @@ export const faults: Record<string, Fault & { finds: string }> = {
   },
   kKeepUserCount: {
     finds: 'units that a user gives back still count for the user',
-    sound: `if left > 0 then has.put(sku .. '|' .. user, left > n and left - n) end`,
+    sound: `if left > 0 then has.put(sku .. '|' .. user, left > n and text_of(left - n)) end`,
     faulty: '',
     isScript: true,
   },
   kIgnoreEarlier: {
     finds: 'the limit of a user counts the new units alone',
-    sound: `tonumber(has.get(sku .. '|' .. user) or '0') + n > one.limit`,
+    sound: 'had + n > one.limit',
     faulty: 'n > one.limit',
     isScript: true,
   },
