@@ -64,7 +64,9 @@ describe('the workers on the dashboard', () => {
     await Promise.all([once(busy, 'online'), once(idle, 'online')]);
     const seen: Frame[] = [];
     for await (const frame of watched({ workers: () => ({ busy, idle }) })) {
-      if (seen.length === 0 && (row(frame, 'busy')?.busy ?? 0) > 0.5) {
+      // The start of a thread keeps its loop busy, too.
+      const isIdle = (row(frame, 'idle')?.busy ?? 1) < 0.5;
+      if (seen.length === 0 && isIdle && (row(frame, 'busy')?.busy ?? 0) > 0.5) {
         seen.push(frame);
         await busy.terminate();
       } else if (row(frame, 'busy')?.state === 'ended') {
@@ -72,7 +74,6 @@ describe('the workers on the dashboard', () => {
         break;
       }
     }
-    expect(row(seen[0] as Frame, 'idle')?.busy).toBeLessThan(0.5);
     expect(row(seen[1] as Frame, 'busy')).toEqual({ name: 'busy', state: 'ended' });
     await idle.terminate();
   });
