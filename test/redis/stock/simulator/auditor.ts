@@ -144,6 +144,7 @@ export class Auditor {
     if (!account.told.has(reservation)) {
       account.told.set(reservation, this.fact(by));
       account.lines = asked.lines;
+      account.final = undefined; // that of a reservation which the server has lost
     }
     if (!duplicate) this.#holds(account, asked.atMs, account.wish.holdMs);
     // It was reserved by a call whose caller has heard nothing.
@@ -309,6 +310,8 @@ export class Auditor {
     this.isHazy = false;
     this.accounts.forEach((account, i) => {
       const found = truth.found[i];
+      const told = found && account.told.get(found.reservation);
+      const { final } = account;
       account.told.clear();
       account.did.reserved = 0;
       account.lines = undefined;
@@ -319,8 +322,11 @@ export class Auditor {
       if (found === undefined) return;
       account.lines = account.possible.find((lines) => sameLines(lines, found.lines));
       if (account.lines === undefined) this.#fail(account, `holds ${JSON.stringify(found.lines)}`);
-      account.told.set(found.reservation, this.fact(by));
-      if (found.state !== 'held') account.final = { ...this.fact(by), state: found.state };
+      // Who was told it before knows to say it again at the next return.
+      account.told.set(found.reservation, told ?? this.fact(by));
+      const { state } = found;
+      const isKnown = told !== undefined && final?.state === state;
+      if (state !== 'held') account.final = isKnown ? final : { ...this.fact(by), state };
       if (found.state !== 'confirmed') account.did.confirmed = 0;
       if (found.state !== 'cancelled') account.did.cancelled = 0;
       if (found.state === 'held') this.#holds(account, truth.atMs, found.expiresInMs);

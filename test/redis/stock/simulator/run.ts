@@ -379,8 +379,8 @@ function ignoreSilence(error: Error): undefined {
   if (!/no reply within/.test(error.message)) throw error;
 }
 
-/** Facts that were read from the server are nobody's: they are lost with nobody. */
-const noParty: Party = { isGone: false };
+/** Facts that were read from the server are nobody's: nobody may know to say them again. */
+const noParty: Party = { isGone: true };
 
 /** Returns the reservation of a wish; 'nameless' if nobody knows how to find it. */
 async function findOf(
