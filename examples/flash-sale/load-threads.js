@@ -19,6 +19,8 @@ const THREADS_MAX = 4;
 /** The time limit of the load is this long for each 100,000 requests; a part of 100,000 counts as a whole. */
 const DEADLINE_MS = 50_000;
 const DEADLINE_REQUESTS = 100_000;
+/** While processes and the server are killed, the time limit is so many times as long. */
+const CHAOS_FACTOR = 2;
 
 /** The worker threads that play the clients. */
 export class LoadThreads {
@@ -27,12 +29,13 @@ export class LoadThreads {
 
   /**
    * @param {string[]} urls
-   * @param {{ requests: number, users: number, connections: number }} size
+   * @param {{ requests: number, users: number, connections: number, chaos: boolean }} size
    */
-  constructor(urls, { requests, users, connections }) {
+  constructor(urls, { requests, users, connections, chaos }) {
     const wanted = Math.min(THREADS_MAX, Math.max(THREADS_MIN, availableParallelism() - 1));
     const shares = Math.min(wanted, Math.floor(connections / 2));
-    const deadlineMs = DEADLINE_MS * Math.ceil(requests / DEADLINE_REQUESTS);
+    const parts = Math.ceil(requests / DEADLINE_REQUESTS) * (chaos ? CHAOS_FACTOR : 1);
+    const deadlineMs = DEADLINE_MS * parts;
     this.#threads = Array.from({ length: shares }, (_, share) => {
       /** @type {import('./load.js').LoadTask} */
       const task = {
