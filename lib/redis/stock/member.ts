@@ -17,18 +17,15 @@ import {
   text,
 } from '../client/index.js';
 import { missing, NotDurable } from './durability.js';
+import { Journal, journalMs, Repetition } from './journal.js';
 import type { Lots } from './lots.js';
-import type { Answer, Operation, Sending, Value } from './operations.js';
+import type { Answer, Operation, Sending } from './operations.js';
 import type { Plan } from './options.js';
-import { isFinal } from './order.js';
 import { sync } from './sync-script.js';
 
 const callMsMax = 5_000;
 /** About a millisecond and a half of the server. */
 const operationsPerCall = 256;
-/** How long this process can tell a server, which has lost them, what it has settled, in milliseconds. */
-const journalMs = 10_000;
-const journalMax = 100_000;
 /** How long a process without leases waits before it says something again that the server cannot take yet. */
 const againMs = 100;
 /** How many ids of admitted orders the server announces to those that come later. */
@@ -74,9 +71,10 @@ export class Member {
   #batch: Batch | undefined;
   /** The operations of the batch that is sent whose callers still wait. */
   #sent: Waiting[] = [];
-  /** What was settled in the last seconds, by the number of its batch. */
-  #journal: Array<Batch & { readonly at: number }> = [];
+  readonly #journal = new Journal();
   #number = 0;
+  /** How often numbers of batches were used again, because the server had lost them. */
+  #count = 0;
   #fence = 0;
   #announced = '0';
   #timer: NodeJS.Timeout | undefined;
@@ -196,7 +194,7 @@ export class Member {
     const wanted = JSON.stringify(operations.map((operation) => operation.values(sending)));
     const { plan, ttlMs } = { plan: this.#plan, ttlMs: this.#plan.lease?.ttlMs ?? 0 };
     const args = [
-      ...[this.#name, this.#fence, ttlMs, batch?.number ?? 0, operations.length],
+      ...[this.#name, this.#fence, ttlMs, this.#count, batch?.number ?? 0, operations.length],
       ...[plan.rememberMs, plan.movements, announcedMax, this.#announced, lots.length, ...given, wanted],
     ];
     const sentAt = bootTimeMs();
@@ -255,12 +253,7 @@ export class Member {
     this.#batch = undefined;
     this.#sent = [];
     const kept = batch.operations.filter((operation, i) => operation.settled(answers[i] as Answer));
-    const now = performance.now();
-    if (kept.length > 0) this.#journal.push({ operations: kept, number: batch.number, at: now });
-    let size = this.#journal.reduce((sum, { operations }) => sum + operations.length, 0);
-    while (size > journalMax || (this.#journal[0]?.at ?? now) < now - journalMs) {
-      size -= this.#journal.shift()?.operations.length ?? 0;
-    }
+    this.#journal.add(batch.number, kept);
   }
 
   #nextBatch(): Batch | undefined {
@@ -272,8 +265,7 @@ export class Member {
   /** The server has nothing after batch `last`: what was settled since, and is still known, is sent once more. */
   #repeat(last: number): void {
     if (last > this.#number) throw noReply('a number that this process has sent');
-    const lost = this.#journal.filter(({ number }) => number > last).flatMap(({ operations }) => operations);
-    this.#journal = this.#journal.filter(({ number }) => number <= last);
+    const lost = this.#journal.takeAfter(last);
     this.counts.repeated += lost.length;
     const until = performance.now() + journalMs;
     const present = new Set(this.#sent.map(({ operation }) => operation));
@@ -286,6 +278,7 @@ export class Member {
     this.#batch = undefined;
     this.#sent = [];
     this.#number = last;
+    this.#count++;
     for (const operation of late) operation.failed(new Error('no answer in time'), true);
   }
 
@@ -353,7 +346,7 @@ export class Member {
     this.#lots.giveBackAll();
     const { lots, given } = this.#lots.wishes();
     const args = [
-      ...[this.#name, this.#fence, 0, 0, 0, this.#plan.rememberMs, this.#plan.movements],
+      ...[this.#name, this.#fence, 0, this.#count, 0, 0, this.#plan.rememberMs, this.#plan.movements],
       ...[announcedMax, this.#announced, lots.length, ...given, '[]'],
     ];
     try {
@@ -362,44 +355,6 @@ export class Member {
       // The server gives the units to others when the lease is over.
     }
   }
-}
-
-/** An operation that a server has lost, sent once more. */
-class Repetition implements Operation {
-  readonly #operation: Operation;
-  readonly #again: () => boolean;
-
-  /** `again` sends it once more, unless it is too late: then it returns false. */
-  constructor(operation: Operation, again: () => boolean) {
-    this.#operation = operation;
-    this.#again = again;
-  }
-
-  prepare(): void {
-    this.#operation.prepare?.();
-  }
-
-  values(sending: Sending): readonly Value[] {
-    return this.#operation.values(sending);
-  }
-
-  isAnswer(answer: Answer): boolean {
-    return this.#operation.isAnswer(answer);
-  }
-
-  settled(answer: Answer): boolean {
-    const did = text(answer[0]);
-    const isEarly = did === 'unknown' || (did === 'sold-out' && !isFinal(answer));
-    if (isEarly && this.#again()) return false;
-    return this.#operation.repeated(answer);
-  }
-
-  repeated(answer: Answer): boolean {
-    return this.#operation.repeated(answer);
-  }
-
-  late(): void {}
-  failed(): void {}
 }
 
 function isDone(reply: unknown): boolean {

@@ -9,21 +9,22 @@ import { ledgerLua, saleLua } from './sale-lua.js';
  *
  * A member numbers its batches. The server keeps the number and the answers of its last batch: when a reply is lost,
  * the member sends the batch again, and gets the answers of the first time. What a member returns and what it was
- * granted are sums since it registered, so that repetitions change nothing.
+ * granted are sums since it registered, so that repetitions change nothing. A member whose server has lost batches
+ * uses their numbers again, in another count: a call of the earlier count that comes late changes nothing.
  *
- * ARGV: member; fence (0: register, or stay without leases); ms of the lease (0: none, and leave); number of the batch;
- * how many operations; ms to remember; most movements; most ids that are announced, and the last announcement that the
- * member has; how many items; for each item: sku, units wanted, units returned so far; the operations as JSON; and the
- * bodies of orders.
+ * ARGV: member; fence (0: register, or stay without leases); ms of the lease (0: none, and leave); count of batches;
+ * number of the batch in it; how many operations; ms to remember; most movements; most ids that are announced, and the
+ * last announcement that the member has; how many items; for each item: sku, units wanted, units returned so far; the
+ * operations as JSON; and the bodies of orders.
  *
  * Answers: 'ok' or 'dup', the fence, the number of the last batch, a list for each item (granted so far, free, leased
  * by all, ms since units were wanted or -1, 1 if closed), the answers to the operations as JSON, and the last of the
  * next announcements, followed by the ids of each as JSON. Or 'fenced' and the number, if the lease is another's or
- * nobody's by now; 'gap' and the number, if the server does not have the batch before; 'gone', if there is no sale;
- * 'format' and its version.
+ * nobody's by now; 'gap' and the number, if the server does not have the batch before, or has a later count; 'gone', if
+ * there is no sale; 'format' and its version.
  */
 export const sync: Script = new Script(`${saleLua}
-local member, fence, ttl, seq, operations = arg(), number(), number(), number(), number()
+local member, fence, ttl, count, seq, operations = arg(), number(), number(), number(), number(), number()
 local remember, moves_max, accepted_max, accepted_seen, asked = number(), number(), number(), arg(), number()
 ${ledgerLua}
 local version = redis.call('HGET', items, 'version')
@@ -72,7 +73,10 @@ if fence ~= 0 and state.f ~= fence then
   write()
   return { 'fenced', state.s }
 end
-if operations > 0 and seq ~= state.s and seq ~= state.s + 1 then
+local counted = state.c or 0
+local is_next = count >= counted and seq == state.s + 1
+local is_known = count == counted and seq == state.s
+if operations > 0 and not is_next and not is_known then
   write()
   return { 'gap', state.s }
 end
@@ -100,12 +104,12 @@ end
 ${operationsLua}
 local batch = arg() -- then the bodies of orders
 local status, results = 'ok', '[]'
-if operations > 0 and seq == state.s then
+if operations > 0 and is_known then
   local kept = redis.call('HGET', answers, member)
   status, results = 'dup', kept or '[]'
 elseif operations > 0 then
   results = carry_out(cjson.decode(batch))
-  state.s = seq
+  state.s, state.c = seq, count
 end
 
 -- A block is at most a part of half of what is left, one part for each member: blocks shrink towards single units.

@@ -35,6 +35,7 @@ describe.each(servers)(
       const world = new World(port);
       const sale = newSale();
       return {
+        port,
         async join(): Promise<{ stock: RedisStock; network: Network }> {
           const network = new Network(world);
           const items = [{ sku: 7, quantity: 9 }];
@@ -121,6 +122,29 @@ describe.each(servers)(
       await speak(one.stock);
       expect(revoked).toEqual([reservation]);
       expect(one.stock.stats().revoked).toBe(1);
+    });
+
+    it.skipIf(missing)('do nothing twice when a call of before comes late', async () => {
+      const { port, join, save, goBack } = await scene();
+      const { stock, network } = await join();
+      const saved = await save();
+      const calls: Array<Parameters<RedisPort['send']>> = [];
+      const { send } = network.port;
+      network.port.send = (...call) => {
+        calls.push(call);
+        return send.apply(network.port, call);
+      };
+      await stock.restock(7, 1);
+      await stock.restock(7, 10);
+      network.port.send = send;
+      await goBack(saved);
+      await speak(stock);
+      expect(await stock.counts(7)).toMatchObject({ total: 20 });
+      // The server has both in one batch. The call with the second restock has the number of the next batch.
+      for (const call of calls) await port.send(...call);
+      expect(calls.length).toBeGreaterThan(1);
+      expect(await stock.counts(7)).toMatchObject({ total: 20 });
+      expect(await reserved(stock)).toBeTypeOf('bigint');
     });
 
     it.skipIf(missing)('do not say again what they have said is lost', async () => {

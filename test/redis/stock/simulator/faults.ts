@@ -17,8 +17,8 @@ export const faults: Record<string, Fault & { finds: string }> = {
   },
   kForgetJournal: {
     finds: 'what a server has lost is not said again',
-    sound: 'kept.length > 0',
-    faulty: 'false',
+    sound: '{ number, operations, at: now }',
+    faulty: '{ number, operations: [], at: now }',
   },
   kKeepUserCount: {
     finds: 'units that a user gives back still count for the user',
