@@ -10,7 +10,6 @@ import {
   bytesOf,
   change,
   format,
-  hasSqlite,
   idsIn,
   newPath,
   opened,
@@ -24,7 +23,7 @@ import { temporary } from './temporary.js';
 const locked = { code: 'ERR_SLUICE_STORE_LOCKED' };
 const failed = { code: 'ERR_SLUICE_STORE_FAILED' };
 
-describe.skipIf(!hasSqlite)('The SQLite file of a store', () => {
+describe('The SQLite file of a store', () => {
   it('takes the entries of a lane behind a number, at most so many, and counts their deliveries', async () => {
     const file = await opened(newPath());
     append(file, 0, 1, 3, 5);

@@ -7,9 +7,6 @@ import { SqliteFile } from '../../dist/overflow/sqlite-file.js';
 import type { StoreFormat } from '../../dist/overflow/store.js';
 import { temporary } from './temporary.js';
 
-/** Whether this Node.js has `node:sqlite`. Tests of its files are skipped elsewhere. */
-export const hasSqlite: boolean = loadSqlite() !== undefined;
-
 export const format: StoreFormat = { schema: 7n, entryBytes: 64, lanes: 2 };
 export const pageBytes = 4_096;
 
