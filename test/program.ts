@@ -26,10 +26,17 @@ export async function run(
   {
     node = process.execPath,
     execArgv = [],
+    directory = process.cwd(),
     patienceMs = 50_000,
-  }: { node?: string; execArgv?: readonly string[]; patienceMs?: number } = {},
+  }: {
+    readonly node?: string;
+    readonly execArgv?: readonly string[];
+    readonly directory?: string;
+    readonly patienceMs?: number;
+  } = {},
 ): Promise<Ended> {
   const child = spawn(node, [...execArgv, fileURLToPath(program), ...args], {
+    cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: patienceMs,
     killSignal: 'SIGKILL',

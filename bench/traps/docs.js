@@ -30,7 +30,7 @@ export function withFigures(text, { trap, figures, missing }, machine) {
   const rows = [head, ['---', '---:', '---:', '---:'], ...figures.map(row)].map(
     (cells) => `| ${cells.join(' | ')} |`,
   );
-  const notes = missing.map((reason) => `Not measured: ${reason}.\n`);
+  const notes = missing.map((reason) => `Not measured: ${reason.replaceAll('<', '&lt;')}.\n`);
   const block = ['', ...rows, '', ...notes, `Medians (lowest to highest); ${machine}.`, ''].join('\n');
   return `${text.slice(0, from + begin.length)}\n${block}\n${text.slice(to)}`;
 }

@@ -7,7 +7,25 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = [
   ...readdirSync(root),
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
-].filter((name) => name.endsWith('.md'));
+].filter((name) => name.endsWith('.md') && !/^docs\/(?:node_modules|reference)\//.test(name));
+
+/** Links into the repository are absolute in README.md, so that they also lead somewhere from the page on npm. */
+const { repository: source } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const repository = `${source.url.replace(/^git\+|\.git$/g, '')}/blob/main/`;
+
+it('README.md has absolute links only, and uses each of them', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+  const definition = /^\[([^\]]+)\]: (\S+)$/gm;
+  const named = new Map([...text.matchAll(definition)].map(([, name = '', target = '']) => [name, target]));
+  expect(named.size).toBeGreaterThan(20);
+  for (const target of named.values()) expect(target.startsWith(repository), target).toBe(true);
+  const prose = text.replace(definition, '');
+  expect(prose).not.toMatch(/\]\((?!https:)/);
+  const used = [...prose.matchAll(/\[([^\]]+)\](?:\[([\w-]+)\])?/g)].map(([, shown = '', name = shown]) =>
+    name.toLowerCase(),
+  );
+  expect([...new Set(used)].sort()).toEqual([...named.keys()].sort());
+});
 
 /** Returns the anchors that GitHub makes of a page's headings. */
 function anchors(page: string): string[] {
@@ -23,9 +41,14 @@ function anchors(page: string): string[] {
 describe('links', () => {
   it.each(pages)('of %s lead somewhere', (page) => {
     const text = readFileSync(join(root, page), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
-    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    const inline = [...text.matchAll(/\]\(([^)\s]+)\)/g)];
+    const named = [...text.matchAll(/^\[[^\]]+\]: (\S+)$/gm)];
+    for (const [, target = ''] of [...inline, ...named]) {
+      if (/^https?:/.test(target) && !target.startsWith(repository)) continue;
       const [path = '', anchor] = target.split('#');
-      const file = path === '' ? join(root, page) : join(root, dirname(page), path);
+      const file = path.startsWith(repository)
+        ? join(root, path.slice(repository.length))
+        : join(root, path === '' ? page : join(dirname(page), path));
       expect(existsSync(file), `${page}: ${target}`).toBe(true);
       if (anchor !== undefined) expect(anchors(file), `${page}: ${target}`).toContain(anchor);
     }
