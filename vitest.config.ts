@@ -36,8 +36,8 @@ export default defineConfig({
         test: {
           name: 'one by one',
           include: ['test/**/*.test.ts', 'test/bench/**/*.test.js'],
-          // The tests of the package are slow; `npm run test:package` runs these.
-          exclude: [...configDefaults.exclude, ...together, 'test/package/**'],
+          // The tests of the package and of the site are slow; `npm run test:package` and `test:docs` run these.
+          exclude: [...configDefaults.exclude, ...together, 'test/package/**', 'test/site/**'],
           fileParallelism: false,
         },
       },

@@ -1,3 +1,8 @@
+/**
+ * The queue, the limiter, the stock and the gate, the records that cross between threads, and their errors.
+ *
+ * @module sluice
+ */
 export { ManualClock, type ManualClockHandle } from './clock/index.js';
 export {
   type Admission,

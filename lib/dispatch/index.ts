@@ -1,3 +1,8 @@
+/**
+ * A crew of worker threads that handles the orders of a gate or a queue.
+ *
+ * @module sluice/dispatch
+ */
 import type { Gate } from '../gate/index.js';
 import type { Queue } from '../queue/index.js';
 import { Crew } from './crew.js';

@@ -1,3 +1,8 @@
+/**
+ * A plugin that limits the requests of a Fastify server.
+ *
+ * @module sluice/fastify
+ */
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { FastifyReply as InstalledReply, FastifyRequest as InstalledRequest } from 'fastify';

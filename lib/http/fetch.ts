@@ -1,3 +1,8 @@
+/**
+ * Limits for Hono, and for handlers that take a Request and return a Response.
+ *
+ * @module sluice/fetch
+ */
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'hono';

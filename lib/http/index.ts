@@ -1,3 +1,8 @@
+/**
+ * Middleware that limits requests and upgrades, for node:http, Connect and Express.
+ *
+ * @module sluice/http
+ */
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';

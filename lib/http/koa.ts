@@ -1,3 +1,8 @@
+/**
+ * Middleware that limits the requests of a Koa application.
+ *
+ * @module sluice/koa
+ */
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'koa';

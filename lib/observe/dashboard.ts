@@ -1,4 +1,8 @@
-/** `sluice/dashboard`: a page that shows a sale live. */
+/**
+ * A page that shows a sale live.
+ *
+ * @module sluice/dashboard
+ */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { clearInterval, setInterval } from 'node:timers';

@@ -1,4 +1,8 @@
-/** `sluice/metrics`: the figures of sluice's objects as metrics of a Prometheus registry. */
+/**
+ * The figures of queues, limiters, stocks and gates as metrics of a Prometheus registry.
+ *
+ * @module sluice/metrics
+ */
 import { optionError } from '../input/index.js';
 import { type Metric, metrics, type Sample, samplesOf } from './metric-table.js';
 import { type ObservedParts, type PartName, Parts, partsOptions } from './parts.js';

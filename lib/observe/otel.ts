@@ -1,4 +1,8 @@
-/** `sluice/otel`: figures of sluice's objects, and traces of orders, for OpenTelemetry. It needs @opentelemetry/api. */
+/**
+ * Figures of sluice's objects, and traces of orders, for OpenTelemetry. It needs @opentelemetry/api.
+ *
+ * @module sluice/otel
+ */
 import {
   type Attributes,
   metrics as api,

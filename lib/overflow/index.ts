@@ -1,3 +1,8 @@
+/**
+ * Stores for the records that a queue has no room for.
+ *
+ * @module sluice/overflow
+ */
 export { lmdbStore } from './lmdb-store.js';
 export type { StoreOptions } from './options.js';
 export { Spill, type SpillOptions, type SpillStats, spill } from './spill.js';

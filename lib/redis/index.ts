@@ -1,3 +1,8 @@
+/**
+ * Queue, workers, stock, limiter and gate on a Redis or Valkey server, for several processes and machines.
+ *
+ * @module sluice/redis
+ */
 export type { BackoffOptions } from '../backoff.js';
 export type { AdmitOptions, Hold } from '../gate/index.js';
 export {
