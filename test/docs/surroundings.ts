@@ -85,6 +85,7 @@ const onPages: Readonly<Record<string, Readonly<Record<string, Declared>>>> = {
       needs: ['Limiter'],
       code: 'const limiter = Limiter.create({ queueDepth: { max: 100 }, keys: { max: 9 } });',
     },
+    keyOf: 'const keyOf = ({ user }) => user;',
     ordersWithoutEnd: {
       needs: ['writeFileSync'],
       code: `import * as T from 'sluice';
@@ -118,7 +119,7 @@ const onPages: Readonly<Record<string, Readonly<Record<string, Declared>>>> = {
     },
     queue: {
       needs: ['Order', 'Queue', 'overflow'],
-      code: 'const queue = Queue.create(Order, { capacity: 9, overflow });',
+      code: 'const queue = Queue.create(Order, { capacity: 9, overflow }); await overflow.opened();',
     },
     deadLetters: 'const deadLetters = [];',
   },
