@@ -30,7 +30,12 @@ export interface DeadFields {
  * Takes dead letters: a function, or an object with a method `push`, such as a `Queue` or a `RedisQueue` of
  * `deadLetterRecord(Order)`. If it throws, or its promise rejects, the dead letter is offered again later.
  */
-export type DeadLetters<T> = ((letter: DeadLetter<T>) => unknown) | { push(record: T & DeadFields): unknown };
+export type DeadLetters<T> =
+  | ((letter: DeadLetter<T>) => unknown)
+  | {
+      /** Takes a dead letter as a record. */
+      push(record: T & DeadFields): unknown;
+    };
 
 const added: Readonly<Record<keyof DeadFields, string>> = {
   error: 'utf8',

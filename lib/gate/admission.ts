@@ -15,6 +15,7 @@ import {
  */
 export type Admission =
   | {
+      /** The order is reserved and queued. */
       readonly outcome: 'admitted';
       /** 0n if the gate has no stock. */
       readonly reservation: bigint;
@@ -45,6 +46,7 @@ export type Admission =
        * any more.
        */
       readonly outcome: 'already-ended';
+      /** The reservation that the order had. */
       readonly reservation: bigint;
       /**
        * 'cancelled': its handler or `stock.cancel` cancelled it, or the queue dropped it, for example for a newer
@@ -60,7 +62,9 @@ export type Admission =
       readonly reservation: bigint;
     }
   | {
+      /** The limiter refuses: nothing was charged, reserved or queued. */
       readonly outcome: 'rate-limited';
+      /** The tier of the limiter that refused. */
       readonly tier: Tier;
       /** The window that refused, if `tier` is 'sliding-window': its index in the limiter's option `slidingWindow`. */
       readonly window: number | undefined;
@@ -68,6 +72,7 @@ export type Admission =
       readonly retryAfterMs: number;
     }
   | {
+      /** Why the stock or the queue refuses: nothing was charged, reserved or queued. See `Refusal`. */
       readonly outcome: Exclude<Refusal, 'admitted-by-gate'> | 'queue-full' | 'closed';
       /** The item because of which a cart was refused, if it was one item. */
       readonly sku?: number | string;

@@ -101,7 +101,12 @@ export class Hold {
    * @example
    * log.info(JSON.stringify({ order, hold }));
    */
-  toJSON(): { reservation?: string; deliveries: number } {
+  toJSON(): {
+    /** The reservation as a decimal string; absent if there is none. */
+    reservation?: string;
+    /** As `deliveries` of the hold. */
+    deliveries: number;
+  } {
     const { reservation, deliveries } = this;
     return reservation === undefined ? { deliveries } : { reservation: String(reservation), deliveries };
   }

@@ -42,7 +42,10 @@ export interface AskingOptions<Request> {
    */
   readonly key?:
     | 'address'
-    | { readonly header: string }
+    | {
+        /** The name of a header. */
+        readonly header: string;
+      }
     | ((request: Request) => MaybePromise<Key | undefined>);
   /** The cost of a request: 0 charges nothing. Default: 1. */
   readonly cost?: number | ((request: Request) => MaybePromise<number>);

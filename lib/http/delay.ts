@@ -11,7 +11,12 @@ export interface DelayOptions {
    * `maxWaiting` or `keys.maxWaitingPerKey` lets wait. A client that disconnects no longer waits and is charged
    * nothing. Default: false.
    */
-  readonly delay?: boolean | { readonly maxMs: number };
+  readonly delay?:
+    | boolean
+    | {
+        /** The longest wait, in milliseconds: 1 to 3,600,000. */
+        readonly maxMs: number;
+      };
 }
 
 const defaultMs = 5_000;

@@ -36,7 +36,10 @@ export interface FastifyRequest {
   /** Whether no route matches. */
   readonly is404?: boolean;
   /** The options that the route was declared with. */
-  readonly routeOptions?: { readonly config?: unknown };
+  readonly routeOptions?: {
+    /** The route's own settings. */
+    readonly config?: unknown;
+  };
 }
 /** The parts of a Fastify reply that sluice uses. */
 export interface FastifyReply {

@@ -33,7 +33,10 @@ declare module 'hono' {
 /** The parts of a Hono context that sluice uses. */
 export interface HonoContext {
   /** The request. */
-  readonly req: { readonly raw: Request };
+  readonly req: {
+    /** The request of the fetch handler. */
+    readonly raw: Request;
+  };
   /** The environment. That of @hono/node-server has the request and response of node:http. */
   readonly env?: unknown;
   /** The response. */
@@ -161,6 +164,7 @@ export function fetchLimit<Own extends Request, Rest extends unknown[]>(
 /** The decision of `fetchUpgrade`. */
 export type UpgradeDecision =
   | {
+      /** The request may be upgraded. */
       readonly allowed: true;
       /**
        * Gives back the depth that the request holds, and applies `count` and `finalCost`. Further calls do nothing.
@@ -168,7 +172,12 @@ export type UpgradeDecision =
        */
       end(status?: number): void;
     }
-  | { readonly allowed: false; readonly response: Response };
+  | {
+      /** The request must not be upgraded. */
+      readonly allowed: false;
+      /** The answer to send in place of an upgrade. */
+      readonly response: Response;
+    };
 
 /**
  * Limits requests that the server itself upgrades to websockets, such as `server.upgrade(request)` of Bun and

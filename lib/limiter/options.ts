@@ -12,8 +12,11 @@ export interface LimiterOptions {
    * all of it over that time after creation; the burst is there from the start.
    */
   readonly tokenBucket?: {
+    /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
     readonly ratePerSecond: number;
+    /** The most tokens that there can be: 1 to 2^32 - 1. */
     readonly burst: number;
+    /** How long the rate climbs after creation, in milliseconds: 0 to 86,400,000. Default: 0. */
     readonly warmUpMs?: number;
   };
   /**
@@ -37,7 +40,12 @@ export interface LimiterOptions {
    * At most `max` requests (1 to 2^32 - 1) may be in flight, each until its `release()`. With `queue`, the limiter
    * compares that queue's depth with `max` at the time of the decision instead, and nothing needs to be released.
    */
-  readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
+  readonly queueDepth?: {
+    /** The most requests in flight, or the most records in the queue: 1 to 2^32 - 1. */
+    readonly max: number;
+    /** The queue whose depth counts. Default: none; the requests in flight count. */
+    readonly queue?: Queue<never> | Queue<unknown>;
+  };
   /**
    * Refuses every new request while the service is overloaded, as shown by one or both of these signs over `intervalMs`
    * (10 to 60,000; default 500):
@@ -52,9 +60,13 @@ export interface LimiterOptions {
    * Calls of `acquire()` that wait already are let through as the other tiers allow.
    */
   readonly adaptive?: {
+    /** How late an event loop may be on average, in milliseconds: 1 to 60,000. Default: not measured. */
     readonly maxEventLoopDelayMs?: number;
+    /** The queue whose waits are measured; it needs `maxQueueWaitMs`. Default: none. */
     readonly queue?: Queue<never> | Queue<unknown>;
+    /** How long records of `queue` may wait, in milliseconds: 0.001 to 3,600,000. */
     readonly maxQueueWaitMs?: number;
+    /** Over how long both are measured, in milliseconds: 10 to 60,000. Default: 500. */
     readonly intervalMs?: number;
   };
   /**
@@ -67,7 +79,12 @@ export interface LimiterOptions {
    * `maxWaitingPerKey`: how many calls of `acquire()` may wait for one key at the same time, over all threads: 1 to
    * 65,536. It keeps one key from taking all places of `maxWaiting`. Default: a sixteenth of `maxWaiting`, at least 16.
    */
-  readonly keys?: { readonly max: number; readonly maxWaitingPerKey?: number };
+  readonly keys?: {
+    /** How many keys that owe something are remembered: 1 to 10,000,000. */
+    readonly max: number;
+    /** How many calls of `acquire()` may wait for one key: 1 to 65,536. Default: `maxWaiting` / 16, at least 16. */
+    readonly maxWaitingPerKey?: number;
+  };
   /**
    * How many calls of `acquire()` may wait at the same time, over all threads and keys: 0 to 65,536. Default: 1,024.
    */
@@ -91,8 +108,11 @@ export interface LimiterOptions {
 export interface LimiterChanges {
   /** A `warmUpMs` begins a new warm-up now; 0 ends one. */
   readonly tokenBucket?: {
+    /** As the option of `Limiter.create`. */
     readonly ratePerSecond?: number;
+    /** As the option of `Limiter.create`. */
     readonly burst?: number;
+    /** As the option of `Limiter.create`, from now on. */
     readonly warmUpMs?: number;
   };
   /**
@@ -100,8 +120,11 @@ export interface LimiterChanges {
    * `limit` of an exact window is at most the one that it was made with.
    */
   readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
-  /** A new `max`, 1 to 2^32 - 1. */
-  readonly queueDepth?: { readonly max?: number };
+  /** The change of the depth. */
+  readonly queueDepth?: {
+    /** The new `max`: 1 to 2^32 - 1. */
+    readonly max?: number;
+  };
   /** False begins a dry run, true ends it. */
   readonly enforce?: boolean;
 }

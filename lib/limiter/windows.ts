@@ -35,8 +35,20 @@ export interface WindowChanges {
 }
 /** A window as `limits()` returns it. */
 export type WindowLimits =
-  | { readonly limit: number; readonly windowMs: number }
-  | { readonly limit: number; readonly every: CalendarPeriod; readonly timeZone: string };
+  | {
+      /** The most requests in the window. */
+      readonly limit: number;
+      /** The length of the window, in milliseconds. */
+      readonly windowMs: number;
+    }
+  | {
+      /** The most requests in the period. */
+      readonly limit: number;
+      /** The period. */
+      readonly every: CalendarPeriod;
+      /** The time zone, of the IANA database. */
+      readonly timeZone: string;
+    };
 
 const periodNames: readonly (CalendarPeriod | undefined)[] = byNumber(
   periods satisfies Record<CalendarPeriod, number>,

@@ -129,6 +129,7 @@ export class Spill<T> extends OverflowPlan<T> implements AsyncDisposable {
     await this.#layer?.close();
   }
 
+  /** As `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -28,6 +28,7 @@ export interface NewEntry {
 
 /** An entry that `take` returns. */
 export interface StoredEntry {
+  /** Its number, as it was appended. */
   readonly id: number;
   /**
    * How often `take` has returned it, this time included: 1, or more if the process that had taken it before ended
@@ -62,26 +63,53 @@ export interface StoreContent {
  * `ERR_SLUICE_STORE_LOCKED` (another process has taken it over), and `ERR_SLUICE_STORE_DAMAGED` (it is gone).
  */
 export interface OpenStore {
+  /** What the store had when it was opened. */
   readonly content: StoreContent;
   /**
    * Appends `entries`, at most 4,096, in the order of their numbers: all or none.
    *
+   * @param entries The entries.
    * @returns A promise that is resolved when the entries are durable: they survive the end of the process and of the
    *   system at any later moment.
+   * @throws SluiceError as described above.
+   * @example
+   * await opened.append([{ id: 1, lane: 0, bytes: encoded }]);
    */
   append(entries: readonly NewEntry[]): Promise<void>;
   /**
    * Returns the first entries of `lane` whose number is greater than `after`, at most `max` (1 to 4,096), in the order
    * of their numbers; fewer than `max` only if there are no more. Counts the delivery of each: see `StoredEntry`. They
    * stay in the store until they are removed.
+   *
+   * @param lane The lane: 0 to the number of lanes - 1.
+   * @param after The number after which to begin; 0 for the first entry.
+   * @param max The most entries: 1 to 4,096.
+   * @returns The entries.
+   * @throws SluiceError as described above.
+   * @example
+   * const [first] = await opened.take(0, 0, 1);
    */
   take(lane: number, after: number, max: number): Promise<StoredEntry[]>;
   /**
    * Removes the entries of `lane` with these numbers, at most 4,096. Numbers that the lane does not have change
    * nothing.
+   *
+   * @param lane The lane.
+   * @param ids The numbers of the entries.
+   * @returns A promise that is resolved when they are gone for good.
+   * @throws SluiceError as described above.
+   * @example
+   * await opened.remove(0, [1]);
    */
   remove(lane: number, ids: readonly number[]): Promise<void>;
-  /** Ends the use of the store when the calls before are done. Another process, or another queue, can then open it. */
+  /**
+   * Ends the use of the store when the calls before are done. Another process, or another queue, can then open it.
+   *
+   * @returns A promise that is resolved when the store is closed.
+   * @throws Nothing.
+   * @example
+   * await opened.close();
+   */
   close(): Promise<void>;
 }
 
@@ -96,11 +124,14 @@ export interface Store {
   /**
    * Opens the store, and makes it if there is none.
    *
+   * @param format What the entries are.
    * @returns The open store.
    * @throws SluiceError `ERR_SLUICE_STORE_LOCKED` if another process, or another queue of this process, has it open;
    *   `ERR_SLUICE_SCHEMA` if its entries have another schema or number of lanes; `ERR_SLUICE_LAYOUT` if another version
    *   of sluice wrote it; `ERR_SLUICE_STORE_DAMAGED` if nothing of it can be read; `ERR_SLUICE_STORE_FAILED` if the
    *   system refuses, or something that the store needs is missing.
+   * @example
+   * const opened = await store.open({ schema: Order.schema, entryBytes: Order.bytes, lanes: 1 });
    */
   open(format: StoreFormat): Promise<OpenStore>;
 }

@@ -53,7 +53,12 @@ export interface QueueOptions<T> {
    * (default 100) exceeds `targetMs` (default 5), records that waited more than twice the target are dropped and
    * counted.
    */
-  readonly shed?: { readonly targetMs?: number; readonly intervalMs?: number };
+  readonly shed?: {
+    /** The wait that records may have, in milliseconds. Default: 5. */
+    readonly targetMs?: number;
+    /** Over how long the shortest wait counts, in milliseconds. Default: 100. */
+    readonly intervalMs?: number;
+  };
   /**
    * Measures how long records wait, for `stats().waitNs`. It costs a clock reading for each push and for each native
    * call that takes records. Default: false.

@@ -10,7 +10,10 @@ import { TraceCodec } from './trace-codec.js';
  * A view of a record in a buffer, which reads the fields in place. It is reused for the next record, so copy what you
  * keep, with `toObject()`, `{ ...view }` or `structuredClone(view)`. JSON and the console show the record.
  */
-export type RecordView<T> = Readonly<T> & { toObject(): T };
+export type RecordView<T> = Readonly<T> & {
+  /** Copies the record. */
+  toObject(): T;
+};
 
 /**
  * Encodes into one buffer, and decodes from it. One position in it is the codec's home. A position is a number of bytes

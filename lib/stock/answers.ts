@@ -79,11 +79,18 @@ export type Refusal =
 
 /** The answer of `Stock.setTotal` and `Stock.changeItem`, with the item's counts afterwards. */
 export type ItemChanged =
-  | { readonly ok: true; readonly counts: StockCounts }
   | {
+      /** The change was made. */
+      readonly ok: true;
+      /** The counts of the item afterwards. */
+      readonly counts: StockCounts;
+    }
+  | {
+      /** Nothing was changed. */
       readonly ok: false;
       /** Units that would have to go are reserved, sold or backordered: nothing was changed. */
       readonly reason: 'units-taken';
+      /** The counts of the item. */
       readonly counts: StockCounts;
     };
 

@@ -308,15 +308,22 @@ export class Stock implements Disposable {
    *
    * @param reservation The bigint of the reservation, or its decimal string.
    * @param options Which part. Default: all units that were bought and not returned.
-   * @param units The item, the user and the quantity.
    * @returns 'returned', or the reason why nothing was returned.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than was bought with the
    *   reservation and not returned, and for an item that is not in it, or does not exist; nothing is changed then.
    * @example
    * stock.return(reservation, { quantity: 1 });
-   * stock.return({ sku: 7, user: 42, quantity: 1 });
    */
   return(reservation: bigint | string, options?: PartOptions): ReturnResolution;
+  /**
+   * Returns units that a user has bought, with whichever reservation: see the other form.
+   *
+   * @param units The item, the user and the quantity.
+   * @returns 'returned', or the reason why nothing was returned.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * @example
+   * stock.return({ sku: 7, user: 42, quantity: 1 });
+   */
   return(units: BoughtUnits): ReturnResolution;
   return(given: bigint | string | BoughtUnits, options?: PartOptions): ReturnResolution {
     return typeof given === 'object' && given !== null && options === undefined

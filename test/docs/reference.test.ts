@@ -4,7 +4,16 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entryPoints = [
-  ...['index', 'dispatch/index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch', 'redis/index'],
+  ...[
+    'index',
+    'dispatch/index',
+    'overflow/index',
+    'http/index',
+    'http/fastify',
+    'http/koa',
+    'http/fetch',
+    'redis/index',
+  ],
   ...['observe/dashboard', 'observe/metrics', 'observe/otel'],
 ];
 /**
@@ -107,7 +116,9 @@ import * as http from '../lib/http/index.js';
 import {
   ioRedis, nodeRedis, RedisGate, RedisLimiter, RedisQueue, RedisStock, RedisWorkers, redisStore, type RedisPort,
 } from '../lib/redis/index.js';
-import { spill } from '../lib/overflow/index.js';
+import {
+  lmdbStore, type OpenStore, type Spill, spill, sqliteStore, type Store,
+} from '../lib/overflow/index.js';
 import { fastifyLimit } from '../lib/http/fastify.js';
 import { koaLimit } from '../lib/http/koa.js';
 import { fetchLimit, fetchUpgrade, honoLimit, rateLimitOf } from '../lib/http/fetch.js';
@@ -133,6 +144,7 @@ declare const Bun: {
   }): void;
 };
 declare const redis: RedisPort, port: RedisPort, workers: RedisWorkers<Order>, first: Order, second: Order;
+declare const overflow: Spill<Order>, store: Store, opened: OpenStore, encoded: Uint8Array;
 declare const redisQueue: RedisQueue<Order>, redisStock: RedisStock, redisLimiter: RedisLimiter;
 declare const redisGate: RedisGate<Order>;
 declare function handle(order: unknown): any;

@@ -9,6 +9,7 @@ import type { Outcome, RedisRefusal, Request } from '../stock/index.js';
  */
 export type RedisAdmission =
   | {
+      /** The order is reserved and in the stream. */
       readonly outcome: 'admitted';
       /** Names the reservation for the methods of `RedisStock`. */
       readonly reservation: bigint;
@@ -22,6 +23,7 @@ export type RedisAdmission =
     }
   | Extract<Admission, { readonly outcome: 'already-ended' | 'reserved-directly' }>
   | {
+      /** The limiter refuses: nothing was charged, reserved or queued. */
       readonly outcome: 'rate-limited';
       /** The tier of the limiter that refused. */
       readonly tier: Tier;

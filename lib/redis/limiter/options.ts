@@ -26,7 +26,12 @@ export interface RedisLimiterOptions {
    */
   readonly name: string;
   /** As of `LimiterOptions`, without `warmUpMs`. */
-  readonly tokenBucket?: { readonly ratePerSecond: number; readonly burst: number };
+  readonly tokenBucket?: {
+    /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
+    readonly ratePerSecond: number;
+    /** The most tokens that there can be: 1 to 2^32 - 1. */
+    readonly burst: number;
+  };
   /**
    * As of `LimiterOptions`, with 1 to 100 `buckets` (default 20), without `exact` and calendar windows. A list of 1 to
    * 4 windows: a request must fit in all of them.
@@ -36,7 +41,10 @@ export interface RedisLimiterOptions {
    * One limit for each key instead of one for all. The server has a state for each key that owes something. `max`: for
    * how many keys this process remembers leases and refusals, 1 to 10,000,000; default 10,000.
    */
-  readonly keys?: { readonly max?: number };
+  readonly keys?: {
+    /** For how many keys this process remembers leases and refusals: 1 to 10,000,000. Default: 10,000. */
+    readonly max?: number;
+  };
   /**
    * Leases tokens in advance for keys in steady demand, so that most requests need no call. A lease ends with the
    * running bucket of each window, after `ttlMs`, or when an eighth of the `burst` has accrued, whichever is first, and

@@ -16,7 +16,12 @@ export interface FoundOnRedis {
   /** The client's id, if there was one: a text, or a bigint for a number. */
   readonly id?: bigint | string;
   /** Its items, and how many units of each it holds, or held until it ended. */
-  readonly lines: ReadonlyArray<{ readonly sku: number | string; readonly quantity: number }>;
+  readonly lines: ReadonlyArray<{
+    /** The item. */
+    readonly sku: number | string;
+    /** The units that are, or were, held. */
+    readonly quantity: number;
+  }>;
 }
 
 /** Returns the arguments of `findReservation`. */

@@ -72,9 +72,14 @@ export interface Pushed {
 
 /** The answer to one order of `pushMany`. */
 export type PushManyAnswer =
-  | ({ readonly outcome: 'stored' } & Pushed)
-  | { readonly outcome: 'full' }
-  | { readonly outcome: 'id-mismatch' };
+  | ({
+      /** The order is in the stream. */
+      readonly outcome: 'stored';
+    } & Pushed)
+  | {
+      /** The stream has `maxLength` entries; or the id belongs to an order with another body. */
+      readonly outcome: 'full' | 'id-mismatch';
+    };
 
 /** What a `RedisQueue` object has done. */
 export interface RedisQueueStats {

@@ -36,7 +36,14 @@ export interface RedisWorkersOptions<T> {
    * How many consumers this process has: 1 (default), a number up to 64, or `{ min, max }`: then it follows the number
    * of orders that wait.
    */
-  readonly pool?: number | { readonly min: number; readonly max: number };
+  readonly pool?:
+    | number
+    | {
+        /** The fewest consumers: at least 1. */
+        readonly min: number;
+        /** The most consumers: `min` to 64. */
+        readonly max: number;
+      };
   /** The most orders of one read: 5 to 20. No more are read than handlers are free. Default: 20. */
   readonly count?: number;
   /**
