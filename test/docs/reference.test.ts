@@ -166,7 +166,8 @@ function examplesOf(members: readonly Member[]): string {
       .getJsDocTags()
       .filter((tag) => tag.name === 'example')
       .map(
-        (tag) => `async function of_${name.replace(/\W/g, '_')}() {\n${ts.displayPartsToString(tag.text)}\n}`,
+        (tag, i) =>
+          `async function of_${name.replace(/\W/g, '_')}_${i}() {\n${ts.displayPartsToString(tag.text)}\n}`,
       ),
   );
   return `${given}\n${examples.join('\n')}\nexport {};\n`;
