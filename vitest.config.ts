@@ -28,6 +28,8 @@ export default defineConfig({
     maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Node.js loads dist/ as it does for users.
+    server: { deps: { external: [/\/dist\/.*\.m?js$/] } },
     coverage: { include: ['dist/**/*.js'] },
     projects: [
       {

@@ -50,12 +50,25 @@ function differences(actual, expected) {
   ];
 }
 
-function expectedFiles() {
+/** @param {{ exports: Record<string, { import?: { default: string } }> }} manifest */
+function expectedFiles(manifest) {
   const compiled = filesIn(join(root, 'lib'))
     .filter((file) => file.endsWith('.ts'))
     .map((file) => file.slice(0, -'.ts'.length))
-    .flatMap((file) => [`dist/${file}.d.ts`, `dist/${file}.js`, `dist/${file}.js.map`]);
-  return ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'bin/sluice.js', ...compiled];
+    .flatMap((file) => [`dist/${file}.d.ts`, `dist/${file}.js`]);
+  const entries = Object.values(manifest.exports).flatMap((entry) => {
+    const file = entry.import?.default.slice('./'.length, -'.mjs'.length);
+    return file === undefined ? [] : [`${file}.d.mts`, `${file}.mjs`];
+  });
+  const others = [
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'package.json',
+    'bin/sluice.js',
+    'dist/package.json',
+  ];
+  return [...others, ...compiled, ...entries];
 }
 
 /**
@@ -119,6 +132,7 @@ try {
   execFileSync('tar', ['-xzf', tarball, '-C', temporary]);
   const unpacked = join(temporary, 'package');
   const files = filesIn(unpacked);
+  const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
   const binaries = files.filter((file) => file.startsWith('prebuilds/') && file.endsWith('.node'));
 
   await check('publint --strict has nothing to say', async () => {
@@ -129,7 +143,7 @@ try {
   await check('the tarball holds the compiled library, the prebuilt binaries, and nothing else', () =>
     differences(
       files.filter((file) => !binaries.includes(file) && !file.startsWith('bench/')),
-      expectedFiles(),
+      expectedFiles(manifest),
     ),
   );
   const bench = files.filter((file) => file.startsWith('bench/'));
@@ -148,7 +162,6 @@ try {
       : [`prebuilds: ${binaries.join(', ') || 'none'}`],
   );
   await check('installing it runs nothing and pulls in nothing', () => {
-    const manifest = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
     const scripts = ['preinstall', 'install', 'postinstall'].filter((name) => name in manifest.scripts);
     const dependencies = ['dependencies', 'optionalDependencies', 'bundleDependencies'];
     const peers = Object.keys(manifest.peerDependencies ?? {});

@@ -1,8 +1,8 @@
 /** The only file that loads the addon, and that names its `.node` files. */
-import { Buffer } from 'node:buffer';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import process from 'node:process';
+import { join, resolve } from 'node:path';
+import { arch, env, platform } from 'node:process';
 import { SluiceError } from '../input/index.js';
 import type { NativeClock } from './clock.js';
 import { type addonFunctions, contractHash, type Reason } from './contract.js';
@@ -11,8 +11,6 @@ import type { NativeHandle } from './handle.js';
 import type { NativeLimiter } from './limiter.js';
 import type { NativeQueue } from './queue.js';
 import type { NativeStock } from './stock.js';
-
-const require = createRequire(import.meta.url);
 
 /**
  * Functions of the addon. A function that makes or attaches an object returns, if it fails, the reason, a string: see
@@ -55,28 +53,129 @@ type Native = Pick<AddonCalls, (typeof addonFunctions)[number]> & {
   readonly contract: string;
 };
 
-/** Whether this process runs on musl: the first page of the executable names its program interpreter. */
-function isMusl(): boolean {
-  const page = Buffer.alloc(4096);
-  try {
-    const file = openSync('/proc/self/exe', 'r');
-    try {
-      readSync(file, page, 0, page.length, 0);
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return false;
-  }
-  return page.includes('/ld-musl-');
-}
-
 /** The error for an addon of another version, whose functions may take and return other values than lib/ expects. */
 class Mismatch extends Error {}
 
-/** Loads the addon in `file`. @throws Error if it cannot be loaded, `Mismatch` if it is of another version. */
-function loaded(file: string): Native {
-  const addon = require(file) as Native;
+/**
+ * Loads a binary of the package. Each has a `require` of its own with the path in full, because that is what bundlers
+ * and tracers of files understand. These stand in a `try`: of such a file a bundler accepts that it is missing.
+ */
+function prebuilt(file: string): unknown {
+  let failure = new Error('there is none for this platform');
+  try {
+    switch (file) {
+      case 'darwin-arm64/sluice.node':
+        return require('../../prebuilds/darwin-arm64/sluice.node');
+      case 'darwin-x64/sluice.node':
+        return require('../../prebuilds/darwin-x64/sluice.node');
+      case 'linux-arm64/sluice.glibc.node':
+        return require('../../prebuilds/linux-arm64/sluice.glibc.node');
+      case 'linux-arm64/sluice.musl.node':
+        return require('../../prebuilds/linux-arm64/sluice.musl.node');
+      case 'linux-x64/sluice.glibc.node':
+        return require('../../prebuilds/linux-x64/sluice.glibc.node');
+      case 'linux-x64/sluice.musl.node':
+        return require('../../prebuilds/linux-x64/sluice.musl.node');
+      case 'win32-arm64/sluice.node':
+        return require('../../prebuilds/win32-arm64/sluice.node');
+      case 'win32-x64/sluice.node':
+        return require('../../prebuilds/win32-x64/sluice.node');
+    }
+  } catch (error) {
+    failure = error as Error;
+  }
+  throw failure;
+}
+
+/** Loads a file that bundlers need not see. */
+function fromFile(file: string): unknown {
+  return createRequire(file)(file);
+}
+
+/** Returns the names of the C libraries to try, the right one only if the system tells which it is. */
+function libraries(): readonly string[] {
+  try {
+    // The process has mapped its C library, however it was started.
+    return [readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'glibc'];
+  } catch {
+    return ['glibc', 'musl']; // `--permission` hides the file
+  }
+}
+
+interface Attempt {
+  readonly file: string;
+  readonly load: () => unknown;
+}
+
+function attempts(): Attempt[] {
+  const named = env['SLUICE_NATIVE_BINDING'];
+  if (named) return [{ file: named, load: () => fromFile(resolve(named)) }];
+  const inCheckout = (configuration: string): Attempt => {
+    const file = `build/${configuration}/sluice.node`;
+    return { file, load: () => fromFile(join(__dirname, '../..', file)) };
+  };
+  // With SLUICE_BUILD=debug, only the addon that `npm run build:debug` makes in a checkout is loaded.
+  if (env['SLUICE_BUILD'] === 'debug') return [inCheckout('Debug')];
+  const names =
+    platform === 'linux' ? libraries().map((library) => `sluice.${library}.node`) : ['sluice.node'];
+  const inPackage = names.map((name) => {
+    const file = `${platform}-${arch}/${name}`;
+    return { file: `prebuilds/${file}`, load: () => prebuilt(file) };
+  });
+  return [...inPackage, inCheckout('Release')];
+}
+
+/** Returns what to do if the environment chooses a binary. */
+function chosen(): string {
+  if (env['SLUICE_NATIVE_BINDING']) {
+    return 'correct or unset SLUICE_NATIVE_BINDING, which names the only binary that is tried; otherwise, ';
+  }
+  if (env['SLUICE_BUILD'] !== 'debug') return '';
+  return '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; otherwise, ';
+}
+
+/** What to do about failures, by what their codes and texts say; the first that fits. */
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ERR_DLOPEN_DISABLED/,
+    'allow addons: with --permission, start Node.js with --allow-addons and with --allow-fs-read for the directory ' +
+      'of sluice; leave out --no-addons.',
+  ],
+  [
+    /^ERR_ACCESS_DENIED/,
+    'with --permission, start Node.js with --allow-addons and with --allow-fs-read for the directory of sluice.',
+  ],
+  [/^NotCapable/, 'start Deno with --allow-ffi, --allow-read and --allow-env.'],
+  [
+    /GLIBC(?:XX)?_[\d.]+. not found/,
+    'use a system with glibc 2.28 or later, or clone the repository and run "npm install" there.',
+  ],
+  [
+    /another version of sluice/,
+    'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; in a ' +
+      'bundle, copy the binary of the version that was bundled.',
+  ],
+  [
+    /^ERR_UNKNOWN_BUILTIN_MODULE/,
+    'set SLUICE_NATIVE_BINDING to the path of the binary before sluice is loaded: a single executable application ' +
+      'loads no files beside it by itself.',
+  ],
+];
+const reinstall =
+  'reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the repository and run ' +
+  '"npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as external so that its binary ' +
+  'stays beside it, or set SLUICE_NATIVE_BINDING to the path of the binary.';
+
+function remedyFor(failures: readonly Error[]): string {
+  const told = failures.map(
+    (error) => `${(error as NodeJS.ErrnoException).code ?? error.name} ${error.message}`,
+  );
+  return remedies.find(([sign]) => told.some((text) => sign.test(text)))?.[1] ?? reinstall;
+}
+
+/** @throws Error if the binary cannot be loaded, `Mismatch` if it is of another version. */
+function loaded({ load }: Attempt): Native {
+  const addon = load() as Native;
   const { contract } = addon;
   if (contract === contractHash) return addon;
   throw new Mismatch(
@@ -85,32 +184,21 @@ function loaded(file: string): Native {
 }
 
 function load(): Native {
-  const platform = `${process.platform}-${process.arch}`;
-  const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
-  // With SLUICE_BUILD=debug, only the addon that `npm run build:debug` makes in a checkout is loaded.
-  const isDebug = process.env['SLUICE_BUILD'] === 'debug';
-  const attempts = isDebug
-    ? ['../../build/Debug/sluice.node']
-    : [`../../prebuilds/${platform}/${file}`, '../../build/Release/sluice.node'];
+  const tried = attempts();
   const failures: Error[] = [];
-  for (const attempt of attempts) {
+  for (const attempt of tried) {
     try {
       return loaded(attempt);
     } catch (error) {
       failures.push(error as Error);
     }
   }
-  const reasons = attempts.map((attempt, i) => `  ${attempt}: ${failures[i]?.message.split('\n')[0]}`);
+  const reasons = tried.map(({ file }, i) => `  ${file}: ${failures[i]?.message.split('\n')[0]}`);
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
-    `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
-      (isDebug ? '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; otherwise, ' : '') +
-      (failures.some((failure) => failure instanceof Mismatch)
-        ? 'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; ' +
-          'in a bundle, copy the binary of the version that was bundled.'
-        : 'reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the repository ' +
-          'and run "npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as external so ' +
-          'that its binary stays beside it.'),
+    `sluice has no working binary for ${platform}-${arch}.\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
+      chosen() +
+      remedyFor(failures),
     { cause: new AggregateError(failures) },
   );
 }

@@ -5,7 +5,7 @@
  * instances.
  */
 import { Buffer } from 'node:buffer';
-import * as types from 'node:util/types';
+import { isUint8Array as isOriginal } from 'node:util/types';
 import { SluiceError } from '../input/index.js';
 import '../symbols.js';
 
@@ -116,11 +116,8 @@ export const arrays: {
   Float64Array,
 });
 
-/**
- * `isUint8Array` as it was when sluice was loaded. A program can replace the imported function itself, by
- * syncBuiltinESMExports().
- */
-export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
+/** `isUint8Array` as it was when sluice was loaded. A program can replace the function in `node:util/types`. */
+export const isUint8Array: typeof isOriginal = isOriginal;
 
 const PlainBuffer = ArrayBuffer;
 

@@ -7,7 +7,7 @@
  * the call sites of an error that is thrown in one (`Error.prepareStackTrace`), but not of a key.
  */
 import { Buffer } from 'node:buffer';
-import process from 'node:process';
+import { env } from 'node:process';
 import { native } from './addon.js';
 import { arenaPages } from './contract.js';
 import { arrays } from './memory.js';
@@ -51,7 +51,7 @@ const parts = wasm && {
 };
 
 function open(): Window | undefined {
-  if (parts === undefined || process.env['SLUICE_WASM'] === 'off') return undefined;
+  if (parts === undefined || env['SLUICE_WASM'] === 'off') return undefined;
   try {
     const memory = new parts.Memory({ initial: arenaPages, maximum: arenaPages, shared: true });
     const buffer = parts.bufferOf(memory);

@@ -1,10 +1,11 @@
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { URL } from 'node:url';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { type Backoff, backoffMs } from '../backoff.js';
 import { optionError, SluiceError } from '../input/index.js';
 import { LinkedList } from '../linked-list.js';
 import type { Queue } from '../queue/index.js';
+import { threadFile } from '../thread-file.js';
 import type { Delays } from './delays.js';
 import { asError, type Envelope, type EnvelopeNames } from './envelope.js';
 import type { Job } from './job.js';
@@ -159,7 +160,7 @@ export class Seat<T> {
     try {
       const options = { workerData, name: `sluice-dispatch-${index}` };
       const worker = new Worker(
-        new URL('./worker.js', import.meta.url),
+        threadFile('dispatch', () => join(__dirname, 'worker.js')),
         resourceLimits === undefined ? options : { ...options, resourceLimits },
       );
       this.#worker = worker;

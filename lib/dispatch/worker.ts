@@ -1,4 +1,5 @@
 /** What a worker thread of a crew runs: it consumes its queue, and reports what becomes of each order. */
+import { setImmediate } from 'node:timers';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Hold, handled, type Resolve } from '../gate/index.js';
 import { optionError, type SluiceError } from '../input/index.js';
@@ -196,4 +197,8 @@ function tell(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-await run(workerData as WorkerInput);
+run(workerData as WorkerInput).catch((error: unknown) => {
+  setImmediate(() => {
+    throw error; // the error of the thread, whatever the program does with unhandled rejections
+  });
+});

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SluiceError, type SluiceErrorCode } from '../input/index.js';
+import { threadFile } from '../thread-file.js';
 import { storeError } from './errors.js';
 import { packed } from './packed.js';
 import type { NewEntry, OpenStore, StoreContent, StoredEntry } from './store.js';
@@ -65,11 +67,14 @@ class Thread {
 
   constructor(name: string, workerData: ThreadData) {
     this.#name = name;
-    this.#worker = new Worker(new URL('./store-thread.js', import.meta.url), {
-      name: 'sluice-store',
-      workerData,
-      execArgv: [], // the flags of the program are not for this thread
-    });
+    this.#worker = new Worker(
+      threadFile(name, () => join(__dirname, 'store-thread.js')),
+      {
+        name: 'sluice-store',
+        workerData,
+        execArgv: [], // the flags of the program are not for this thread
+      },
+    );
     this.#worker.on('message', (answer: Answer) => this.#answered(answer));
     this.#worker.on('error', (error) => this.#end(error));
     this.#ended = new Promise((resolve) => {

@@ -41,6 +41,6 @@ it('SLUICE_BUILD=debug loads no other build, and says how to make one', async ()
   const { code, stderr } = await load(packages.without, 'debug');
   expect(code).toBe(1);
   expect(stderr).toContain('ERR_SLUICE_LOAD');
-  expect(stderr).toContain('../../build/Debug/sluice.node');
+  expect(stderr).toContain('build/Debug/sluice.node');
   expect(stderr).toContain('"npm run build:debug"');
 });

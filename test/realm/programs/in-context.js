@@ -3,6 +3,9 @@
  * timers of Node.js. With the argument `no-strings`, the context generates no code from strings.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import vm from 'node:vm';
 
 const { SourceTextModule, SyntheticModule } = /** @type {any} */ (vm);
@@ -21,34 +24,46 @@ const globals = {
 const context = vm.createContext(globals, { codeGeneration: { strings } });
 /** @type {Map<string, any>} */
 const modules = new Map();
+/** @type {Map<string, { exports: any }>} */
+const loaded = new Map();
+
+/** Loads a CommonJS module in the context, as Jest does. @param {string} file @returns {any} */
+function load(file) {
+  const known = loaded.get(file);
+  if (known !== undefined) return known.exports;
+  const own = createRequire(file);
+  if (!file.endsWith('.js')) return own(file);
+  const module = { exports: vm.runInContext('({})', context) };
+  loaded.set(file, module);
+  const names = ['exports', 'require', 'module', '__filename', '__dirname'];
+  const wrapper = `(function (${names}) {${readFileSync(file, 'utf8')}\n})`;
+  /** @param {string} name */
+  const require = (name) => (name.startsWith('.') ? load(own.resolve(name)) : own(name));
+  const evaluate = vm.runInContext(wrapper, context, { filename: file });
+  evaluate(module.exports, require, module, file, dirname(file));
+  return module.exports;
+}
 
 /** @param {string} specifier @param {{ identifier: string }} from */
 async function link(specifier, from) {
-  const isBuiltIn = specifier.startsWith('node:');
-  const name = isBuiltIn ? specifier : new URL(specifier, from.identifier).href;
-  const known = modules.get(name);
+  const url = new URL(specifier, from.identifier);
+  const known = modules.get(url.href);
   if (known !== undefined) return known;
-  if (!isBuiltIn) return add(name, readFileSync(new URL(name), 'utf8'));
-  const real = await import(name);
+  if (url.pathname.endsWith('.mjs')) return add(url.href, readFileSync(url, 'utf8'));
+  const exported = load(fileURLToPath(url));
   const module = new SyntheticModule(
-    Object.keys(real),
+    Object.keys(exported),
     function () {
-      for (const key of Object.keys(real)) this.setExport(key, real[key]);
+      for (const key of Object.keys(exported)) this.setExport(key, exported[key]);
     },
-    { context, identifier: name },
+    { context, identifier: url.href },
   );
-  modules.set(name, module);
+  modules.set(url.href, module);
   return module;
 }
 /** @param {string} identifier @param {string} source */
 function add(identifier, source) {
-  const module = new SourceTextModule(source, {
-    context,
-    identifier,
-    initializeImportMeta: (/** @type {any} */ meta) => {
-      meta.url = identifier;
-    },
-  });
+  const module = new SourceTextModule(source, { context, identifier });
   modules.set(identifier, module);
   return module;
 }
@@ -56,7 +71,7 @@ function add(identifier, source) {
 const program = add(
   new URL('./program-in-context.js', import.meta.url).href,
   `
-  import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from '../../../dist/index.js';
+  import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from '../../../dist/index.mjs';
   const Order = record({ sku: u32, quantity: u32 });
   const queue = Queue.create(Order, { capacity: 4 });
   const slidingWindow = [{ limit: 9, windowMs: 1_000 }, { limit: 99, every: 'day' }];
