@@ -14,11 +14,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodes, run } from '../program.js';
+import { endServers, noRedis, Server } from '../redis/servers.js';
 import { surroundings } from './surroundings.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** Pages whose programs other tests run: with several Nodes, with servers, or for the errors that they throw. */
-const elsewhere = /^(?:node_modules|reference|errors)\/|^guide\/(?:testing|redis|redis-sale)\.md$/;
+/** Pages whose programs other tests run: with several Nodes, or for the errors that they throw. */
+const elsewhere = /^(?:node_modules|reference|errors)\/|^guide\/(?:testing|redis-sale)\.md$/;
 
 /** The newest Node.js, if it has node:sqlite. */
 const withSqlite = nodes.findLast(({ node }) => {
@@ -73,7 +74,10 @@ beforeAll(() => {
   symlinkSync(root, join(modules, 'sluice'));
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
 });
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+afterAll(async () => {
+  await endServers();
+  rmSync(project, { recursive: true, force: true });
+});
 
 /** Returns the program for a snippet: with the names that it uses and does not declare, and as JavaScript. */
 function programOf(page: Page, { text, isTypeScript }: Snippet): string {
@@ -88,7 +92,9 @@ function programOf(page: Page, { text, isTypeScript }: Snippet): string {
 
 describe.each(pages)('docs/$path', (page) => {
   const directory = join(project, page.path.replaceAll('/', '-'));
-  beforeAll(() => {
+  const needsRedis = page.path === 'guide/redis.md';
+  beforeAll(async () => {
+    if (needsRedis && !noRedis) process.env['REDIS_URL'] = `redis://127.0.0.1:${(await Server.start()).port}`;
     mkdirSync(directory);
     writeFileSync(join(directory, 'quiet.js'), 'export default function handle() {}');
     for (const snippet of page.snippets) {
@@ -103,6 +109,7 @@ describe.each(pages)('docs/$path', (page) => {
 
   it.concurrent.for(started)('shows a program that runs: $name', async ({ name, text }, { skip }) => {
     const node = text.includes('sqliteStore') ? withSqlite : process.execPath;
+    if (needsRedis && noRedis) skip('redis-server is not installed');
     if (node === undefined) skip('SLUICE_NODES names no Node.js with node:sqlite');
     const file = pathToFileURL(join(directory, name));
     const ended = await run(file, [], { directory, execArgv: ['--no-warnings'], ...(node && { node }) });

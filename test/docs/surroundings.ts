@@ -123,6 +123,20 @@ const onPages: Readonly<Record<string, Readonly<Record<string, Declared>>>> = {
     },
     deadLetters: 'const deadLetters = [];',
   },
+  'guide/redis.md': {
+    url: 'const url = process.env.REDIS_URL;',
+    Redis: "import { Redis } from 'ioredis';",
+    ioRedis: "import { ioRedis } from 'sluice/redis';",
+    client: `import { createClient } from 'redis';
+      const client = createClient({ url: process.env.REDIS_URL, disableOfflineQueue: true }); await client.connect();`,
+    redis: {
+      needs: ['client'],
+      code: "import * as R from 'sluice/redis'; const redis = R.nodeRedis(client);",
+    },
+    sell: 'const sell = () => {};',
+    sellWithoutLimit: 'const sellWithoutLimit = () => {};',
+    retryLater: 'const retryLater = () => {};',
+  },
   'guide/observability.md': {
     gate: {
       needs: ['Gate', 'Queue', 'stock', 'fields'],
@@ -162,5 +176,7 @@ export function surroundings(page: string, snippet: string): { needed: string[];
   }
   if (snippet.includes('.listen(8080')) add('listening');
   const after = needed.has('fastify') ? ['await fastify.ready();'] : [];
+  if (needed.has('client')) after.push('client.destroy();');
+  if (needed.has('ioRedis')) after.push('await redis.close();');
   return { needed: [...needed.values()], after };
 }
