@@ -54,7 +54,7 @@ SLUICE_FLATTEN napi_value allow_one(napi_env env, napi_callback_info info) {
 }
 
 // onServed(callback): 1; the event loop calls `callback` when waiters of this thread may have been served
-napi_value on_served(napi_env env, napi_callback_info info) {
+napi_value limiter_on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<LimiterAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
@@ -63,7 +63,7 @@ napi_value on_served(napi_env env, napi_callback_info info) {
 }
 
 // keepAlive(0 | 1): whether this thread's waits keep its event loop alive
-napi_value keep_alive(napi_env env, napi_callback_info info) {
+napi_value limiter_keep_alive(napi_env env, napi_callback_info info) {
   std::uint32_t alive[1];
   auto& self = attachment<LimiterAttachment>(env, info, alive);
   if (!self.detached()) self.keep_loop_alive(alive[0] != 0);
@@ -85,7 +85,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
 }
 
 // stats(): 0; staging: figures::kLimiter, then kRefusals
-napi_value stats(napi_env env, napi_callback_info info) {
+napi_value limiter_stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   LimiterSession& session = self.session();
@@ -127,10 +127,10 @@ constexpr HotFunction<functions::kLimiter> kLimiterFunctions[] = {
     {"tend", call<&LimiterCalls::tend>},
     {"told", call<&LimiterCalls::told>},
     {"leave", call<&LimiterCalls::leave>},
-    {"onServed", guarded<on_served>},
-    {"keepAlive", keep_alive},
+    {"onServed", guarded<limiter_on_served>},
+    {"keepAlive", limiter_keep_alive},
     {"configure", guarded<configure>},
-    {"stats", stats},
+    {"stats", limiter_stats},
     {"limits", limits},
     {"dispose", dispose<LimiterAttachment>},
 };

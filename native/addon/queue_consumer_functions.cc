@@ -21,7 +21,7 @@ napi_value next(napi_env env, napi_callback_info info) {
 }
 
 // take(max): removes up to `max` records
-napi_value take(napi_env env, napi_callback_info info) {
+napi_value take_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
@@ -115,10 +115,10 @@ napi_value set_ref(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction<functions::kQueue> kFunctions[] = {
+constexpr HotFunction<functions::kQueue> kConsumerFunctions[] = {
     {"tell", tell},
     {"next", next},
-    {"take", take},
+    {"take", take_many},
     {"takeOne", take_one},
     {"wantDropped", want_dropped},
     {"park", guarded<park>},
@@ -133,6 +133,6 @@ constexpr HotFunction<functions::kQueue> kFunctions[] = {
 
 }  // namespace
 
-std::span<const HotFunction<functions::kQueue>> queue_consumer_functions() { return kFunctions; }
+std::span<const HotFunction<functions::kQueue>> queue_consumer_functions() { return kConsumerFunctions; }
 
 }  // namespace sluice

@@ -72,7 +72,7 @@ napi_value count_of_lane(napi_env env, napi_callback_info info) {
 }
 
 // stats(): 0; staging: figures::kQueue, then kWaits
-napi_value stats(napi_env env, napi_callback_info info) {
+napi_value queue_stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const std::size_t waits =
@@ -107,7 +107,7 @@ constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
     {"close", close},
     {"closed", closed},
     {"depth", depth},
-    {"stats", stats},
+    {"stats", queue_stats},
     {"waits", waits},
     {"dispose", dispose<QueueAttachment>},
     {"claimed", count_of_lane<&Queue::claimed>},

@@ -117,7 +117,7 @@ napi_value await_served(napi_env env, napi_callback_info info) {
 }
 
 // onServed(callback): 1; the loop calls `callback` when waiters may have been served, or the queue was closed
-napi_value on_served(napi_env env, napi_callback_info info) {
+napi_value queue_on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
@@ -127,7 +127,7 @@ napi_value on_served(napi_env env, napi_callback_info info) {
 }
 
 // keepAlive(0 | 1): whether this thread's waits for room keep its event loop alive
-napi_value keep_alive(napi_env env, napi_callback_info info) {
+napi_value queue_keep_alive(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (!self.detached()) self.served().keep_loop_alive(arguments[0] != 0);
@@ -196,7 +196,7 @@ napi_value close_batch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction<functions::kQueue> kFunctions[] = {
+constexpr HotFunction<functions::kQueue> kProducerFunctions[] = {
     {"push", push},
     {"ring", ring},
     {"pushTo", push_to},
@@ -207,8 +207,8 @@ constexpr HotFunction<functions::kQueue> kFunctions[] = {
     {"leave", leave},
     {"retire", retire},
     {"awaitServed", guarded<await_served>},
-    {"onServed", guarded<on_served>},
-    {"keepAlive", keep_alive},
+    {"onServed", guarded<queue_on_served>},
+    {"keepAlive", queue_keep_alive},
     {"reserve", reserve},
     {"pushReserved", push_reserved},
     {"openBatch", guarded<open_batch>},
@@ -219,6 +219,6 @@ constexpr HotFunction<functions::kQueue> kFunctions[] = {
 
 }  // namespace
 
-std::span<const HotFunction<functions::kQueue>> queue_producer_functions() { return kFunctions; }
+std::span<const HotFunction<functions::kQueue>> queue_producer_functions() { return kProducerFunctions; }
 
 }  // namespace sluice

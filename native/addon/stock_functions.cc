@@ -44,7 +44,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
 }
 
 // stats(): 0; staging: figures::kStock
-napi_value stats(napi_env env, napi_callback_info info) {
+napi_value stock_stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   put_figures(figures::kStock, self.session().ledger().thread_slots(), self.words(), StockStaging::kFigures);
@@ -119,7 +119,7 @@ constexpr HotFunction<functions::kStock> kStockFunctions[] = {
     {"endOfMovements", kCall<&StockCalls::end_of_movements>},
     {"counts", counts},
     {"audit", guarded<audit_report>},
-    {"stats", stats},
+    {"stats", stock_stats},
     {"readMovement", read_movement},
     {"snapshot", guarded<snapshot>},
     {"dispose", dispose<StockAttachment>},

@@ -18,19 +18,19 @@ namespace sluice {
 Bell::Bell() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::bad_alloc();
 }
-Bell::~Bell() { close(fd_); }
+Bell::~Bell() { ::close(fd_); }
 
 void Bell::ring() noexcept {
   const std::uint64_t one = 1;
   // The write fails only when the counter is at its maximum: then the bell is already ringing.
-  [[maybe_unused]] const auto written = write(fd_, &one, sizeof one);
+  [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
 }
 
 void Bell::wait(int ms) noexcept {
   pollfd polled{fd_, POLLIN, 0};
-  if (poll(&polled, 1, ms) <= 0) return;
+  if (::poll(&polled, 1, ms) <= 0) return;
   std::uint64_t rings;
-  [[maybe_unused]] const auto taken = read(fd_, &rings, sizeof rings);
+  [[maybe_unused]] const auto taken = ::read(fd_, &rings, sizeof rings);
 }
 
 BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {
@@ -46,7 +46,7 @@ BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, 
   uv_poll_start(&listener->handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
     auto* self = static_cast<BellListener*>(handle->data);
     std::uint64_t rings;
-    [[maybe_unused]] const auto taken = read(self->fd_, &rings, sizeof rings);
+    [[maybe_unused]] const auto taken = ::read(self->fd_, &rings, sizeof rings);
     self->on_ring_(self->data_);
   });
   uv_unref(reinterpret_cast<uv_handle_t*>(&listener->handle_));

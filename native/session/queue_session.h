@@ -223,7 +223,7 @@ class QueueSession {
     return static_cast<std::uint32_t>((batch.buffer.size() - BatchStaging::kRecords) / record_bytes_);
   }
   // Counts records of the lane that were rejected.
-  void count_rejected(std::uint32_t lane, std::uint64_t count) {
+  void count_rejected([[maybe_unused]] std::uint32_t lane, std::uint64_t count) {
     SLUICE_PROBE(full, queue_.ring(lane).id(), count);
     slot_.count(Queue::kRejected, count);
   }
