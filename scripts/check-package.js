@@ -1,5 +1,6 @@
 // Packs the package and checks the tarball that a user's npm would get: the manifest, the exact list of files, the
-// findings of publint, and on Linux what the binary needs from the machine that loads it.
+// findings of publint, and what each binary needs from the machine that loads it. With --all it fails unless there is a
+// binary for each target.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -8,14 +9,11 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { binaryFaults } from './binaries.js';
+import { ownTarget, targets } from './prebuilds.js';
 
-// The official Node.js binaries for Linux need these versions themselves, so every machine that runs such a binary has
-// at least these.
-const symbolFloors = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
-const exportedSymbols = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
-const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
 const benchBytesMax = 200_000;
-const nodelete = 0x8; // DF_1_NODELETE of the ELF dynamic section
+const tarballBytesMax = 2_500_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'sluice-check-package-'));
@@ -35,11 +33,6 @@ function filesIn(directory) {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
     .sort();
-}
-
-/** @param {string} version @param {string} floor */
-function isNewer(version, floor) {
-  return version.localeCompare(floor, 'en', { numeric: true }) > 0;
 }
 
 /** @param {string[]} actual @param {string[]} expected */
@@ -88,38 +81,6 @@ function benchFaults(files) {
   });
 }
 
-/** @param {string} binary */
-function symbolFaults(binary) {
-  const faults = [];
-  const exported = [];
-  for (const line of execFileSync('objdump', ['-T', binary], { encoding: 'utf8' }).split('\n')) {
-    const isUndefined = line.includes('*UND*');
-    const symbol = line.trim().split(/\s+/).at(-1) ?? '';
-    for (const [library, floor] of Object.entries(symbolFloors)) {
-      const version = new RegExp(`\\b${library}_([\\d.]+)`).exec(line)?.[1];
-      if (version !== undefined && isNewer(version, floor)) {
-        faults.push(`${symbol} needs ${library}_${version}, newer than Node's own ${library}_${floor}`);
-      }
-    }
-    if (/^[0-9a-f]{8,} /.test(line) && !isUndefined) exported.push(symbol);
-  }
-  return [...faults, ...differences(exported, exportedSymbols)];
-}
-
-/** @param {string} binary */
-function linkFaults(binary) {
-  const headers = execFileSync('objdump', ['-p', binary], { encoding: 'utf8' });
-  const faults = [];
-  for (const [, library = ''] of headers.matchAll(/NEEDED\s+(\S+)/g)) {
-    if (!libraries.includes(library) && !library.startsWith('ld-linux')) faults.push(`needs ${library}`);
-  }
-  if (/\b(RPATH|RUNPATH)\b/.test(headers)) faults.push('has a run path of the machine that built it');
-  if ((Number(/FLAGS_1\s+(0x[0-9a-f]+)/.exec(headers)?.[1] ?? 0) & nodelete) === 0) {
-    faults.push('is not linked with -z nodelete: it would be unloaded with the last worker that loaded it');
-  }
-  return faults;
-}
-
 try {
   await check('the lock file names no registry', () =>
     readFileSync(join(root, 'package-lock.json'), 'utf8').includes('"resolved"')
@@ -156,10 +117,19 @@ try {
       ...benchFaults(bench),
     ];
   });
-  await check('there is a prebuilt binary for this platform', () =>
-    binaries.some((file) => file.startsWith(`prebuilds/${process.platform}-${process.arch}/`))
-      ? []
-      : [`prebuilds: ${binaries.join(', ') || 'none'}`],
+  const wanted = process.argv.includes('--all')
+    ? targets
+    : targets.filter((target) => target === ownTarget());
+  await check(
+    `there is a prebuilt binary for ${wanted.map(({ name }) => name).join(', ')}, none unknown`,
+    () => [
+      ...wanted
+        .filter(({ file }) => !binaries.includes(`prebuilds/${file}`))
+        .map(({ file }) => `missing: prebuilds/${file}`),
+      ...binaries
+        .filter((file) => !targets.some((target) => file === `prebuilds/${target.file}`))
+        .map((file) => `unexpected: ${file}`),
+    ],
   );
   await check('installing it runs nothing and pulls in nothing', () => {
     const scripts = ['preinstall', 'install', 'postinstall'].filter((name) => name in manifest.scripts);
@@ -179,12 +149,13 @@ try {
       .filter((file) => readFileSync(join(unpacked, file)).includes(root))
       .map((file) => `${file} holds ${root}`),
   );
-  for (const file of binaries.filter((name) => name.startsWith('prebuilds/linux-'))) {
-    await check(`${file} needs no newer system than Node does, and exports its two entry points`, () =>
-      symbolFaults(join(unpacked, file)),
-    );
-    await check(`${file} is linked to stay loaded, against the standard libraries only`, () =>
-      linkFaults(join(unpacked, file)),
+  await check(`the tarball has at most ${tarballBytesMax} bytes`, () => {
+    const { size } = statSync(tarball);
+    return size <= tarballBytesMax ? [] : [`${size} bytes`];
+  });
+  for (const { name, file } of targets.filter((target) => binaries.includes(`prebuilds/${target.file}`))) {
+    await check(`${name}: needs only what such machines have, exports two entry points, is hardened`, () =>
+      binaryFaults(join(unpacked, 'prebuilds', file), name),
     );
   }
 } finally {

@@ -21,8 +21,13 @@ function note(binary) {
   return digestOf([...sources, binary]);
 }
 
-/** @param {string} binary */
-function wasNoted(binary) {
+/** Records that an addon was made from the current sources. @param {string} binary */
+export function noteBuild(binary) {
+  writeFileSync(join(root, `${binary}.built`), note(binary));
+}
+
+/** Returns whether an addon is recorded as made from the current sources. @param {string} binary */
+export function wasNoted(binary) {
   try {
     return readFileSync(join(root, `${binary}.built`), 'utf8') === note(binary);
   } catch {
@@ -46,6 +51,5 @@ export function nativeProblem() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const binary = `build/${process.argv[2]}/sluice.node`;
-  writeFileSync(join(root, `${binary}.built`), note(binary));
+  noteBuild(`build/${process.argv[2]}/sluice.node`);
 }
