@@ -7,7 +7,14 @@ import { defineConfig } from 'vitepress';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { repository, version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 const source = `${repository.url.replace(/^git\+|\.git$/g, '')}/blob/main/`;
-const reference = new URL('../reference/typedoc-sidebar.json', import.meta.url);
+const generated = new URL('../reference/typedoc-sidebar.json', import.meta.url);
+const listed = existsSync(generated) ? JSON.parse(readFileSync(generated, 'utf8')) : [];
+/** The entries of the package, each with its members: typedoc lists the other entries below the main one. */
+const entries = listed.flatMap(({ items: below, ...main }) => {
+  const isEntry = ({ link }) => link !== undefined;
+  const others = below.filter(isEntry).map((entry) => ({ ...entry, text: `${main.text}/${entry.text}` }));
+  return [{ ...main, items: below.filter((kind) => !isEntry(kind)) }, ...others];
+});
 
 /** Makes links to files outside docs/ lead to the repository. Throws if there is no such file. */
 function linksToRepository(markdown) {
@@ -115,10 +122,7 @@ export default defineConfig({
     sidebar: {
       '/': guides,
       '/reference/': [
-        {
-          text: 'Reference',
-          items: existsSync(reference) ? JSON.parse(readFileSync(reference, 'utf8')) : [],
-        },
+        { text: 'Reference', items: entries },
         { text: 'Guides', items: items(['Quick start', '/quick-start'], ['Errors', '/errors/']) },
       ],
     },
