@@ -115,11 +115,11 @@ const onPages: Readonly<Record<string, Readonly<Record<string, Declared>>>> = {
   'guide/overflow.md': {
     overflow: {
       needs: ['spill', 'lmdbStore'],
-      code: "const overflow = spill({ store: lmdbStore('./behind') });",
+      code: "const overflow = spill({ store: lmdbStore('./store-' + process.pid) });",
     },
     queue: {
       needs: ['Order', 'Queue', 'overflow'],
-      code: 'const queue = Queue.create(Order, { capacity: 9, overflow }); await overflow.opened();',
+      code: 'const queue = Queue.create(Order, { capacity: 9, overflow });',
     },
     deadLetters: 'const deadLetters = [];',
   },
