@@ -90,7 +90,10 @@ export interface AttachOptions<T> {
 export interface PushOptions {
   /** The lane: 0 (the default, the most urgent) to the number of lanes - 1. */
   readonly lane?: number;
-  /** How long this record may wait, in milliseconds: 0.001 to 86,400,000, or Infinity. Needs a queue with `ttlMs`. */
+  /**
+   * How long this record may wait, in milliseconds: 0.001 to 86,400,000, or Infinity. Needs a queue with `ttlMs`.
+   * Default: the queue's `ttlMs`.
+   */
   readonly ttlMs?: number;
 }
 

@@ -14,7 +14,7 @@ import type { StockStaging } from './staging.js';
 
 /** How many units a reservation holds from now on. Give either `quantity` or `lines`. */
 export interface ChangeOptions {
-  /** Units of a reservation of one item: 1 to 4,294,967,295. */
+  /** Units of a reservation of one item: 1 to 4,294,967,295. One of `quantity` and `lines` is needed; no default. */
   readonly quantity?: number | undefined;
   /**
    * Units of each item, 1 to 64 lines, each 0 to 4,294,967,295; items that are not named stay as they are. Lines of the

@@ -120,15 +120,21 @@ export interface RestoreOptions {
    * shards take.
    */
   readonly maxItems?: number | undefined;
-  /** At least the number of places that are or were in use, because reservations keep their bigints. */
+  /**
+   * At least the number of places that are or were in use, because reservations keep their bigints; at most 16,777,216.
+   * Default: the snapshot's.
+   */
   readonly maxReservations?: number | undefined;
-  /** At least the number of pairs of a user and an item of which the user holds or has bought units. */
+  /**
+   * At least the number of pairs of a user and an item of which the user holds or has bought units; at most 67,108,864.
+   * Default: the snapshot's.
+   */
   readonly maxUsers?: number | undefined;
-  /** At least the number of ids that are remembered. */
+  /** At least the number of ids that are remembered; at most 67,108,864. Default: the snapshot's. */
   readonly maxIds?: number | undefined;
   /** As the option of `Stock.create`. */
   readonly commit?: boolean | undefined;
-  /** Any size: the movements begin anew. */
+  /** Any size, 0 to 16,777,216: the movements begin anew. Default: the snapshot's. */
   readonly movements?: number | undefined;
 }
 

@@ -13,7 +13,7 @@ import {
 
 /** Which units of a reservation a call is about: all of them if neither `quantity` nor `lines` is given. */
 export interface PartOptions {
-  /** Units of a reservation of one item: 1 to 4,294,967,295. */
+  /** Units of a reservation of one item: 1 to 4,294,967,295. Default: all of them, unless `lines` is given. */
   readonly quantity?: number | undefined;
   /**
    * Units of each item, 1 to 64 lines; items that are not named are left out. Lines of the same item are added up

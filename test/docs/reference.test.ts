@@ -186,6 +186,25 @@ it('documents every public member: what it is, its parameters, its result, its e
   expect(missing).toEqual([]);
 });
 
+it('says of each option that is a number its range, and of each that may be left out its default', () => {
+  const options = members.filter(({ name }) => /^\w*(?:Options|Window)\.\w+$/.test(name));
+  const faults = options.flatMap(({ name, symbol }) => {
+    const declaration = symbol.declarations?.[0] as ts.Declaration;
+    const type = checker.getNonNullableType(checker.getTypeOfSymbolAtLocation(symbol, declaration));
+    if ((type.flags & ts.TypeFlags.NumberLike) === 0) return [];
+    const text = ts.displayPartsToString(symbol.getDocumentationComment(checker));
+    if (/\b(?:As|See|as for|as the option)\b/.test(text)) return []; // another option says it
+    const isOptional = (symbol.flags & ts.SymbolFlags.Optional) !== 0;
+    const hasDefault = !isOptional || /[Dd]efault|without|Absent/.test(text);
+    return [
+      ...(/\d/.test(text) ? [] : [`${name}: no range`]),
+      ...(hasDefault ? [] : [`${name}: no default`]),
+    ];
+  });
+  expect(options.length).toBeGreaterThan(100);
+  expect(faults).toEqual([]);
+});
+
 it('has examples that compile', () => {
   const file = `${root}test/examples-of-the-reference.ts`;
   const text = examplesOf(members);

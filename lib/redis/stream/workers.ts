@@ -12,7 +12,10 @@ export interface RedisRunOptions {
   readonly signal?: AbortSignal;
   /** How many handlers of one consumer run at the same time: 1 to 1,024. Default: 1. */
   readonly concurrency?: number;
-  /** The longest time of a handler, in milliseconds. After it the order has failed. Default: no limit. */
+  /**
+   * The longest time of a handler, in milliseconds: 1 to 2,147,483,647. After it the order has failed. Default: no
+   * limit.
+   */
   readonly handlerTimeoutMs?: number;
   /** How long an end waits for the handlers, in milliseconds; Infinity waits for ever. Default: 10,000. */
   readonly graceMs?: number;
