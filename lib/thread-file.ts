@@ -12,7 +12,7 @@ export function threadFile(name: string, find: () => string): string {
     file = find();
     if (existsSync(file)) return file;
   } catch {
-    // As an ES module, a bundle has no `__dirname`.
+    // A bundle has the file under another name, or not at all.
   }
   throw new SluiceError(
     'ERR_SLUICE_LOAD',

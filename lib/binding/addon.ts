@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { arch, env, platform } from 'node:process';
+import { arch, env, platform, versions } from 'node:process';
 import { SluiceError } from '../input/index.js';
 import type { NativeClock } from './clock.js';
 import { type addonFunctions, contractHash, type Reason } from './contract.js';
@@ -145,7 +145,6 @@ const remedies: readonly (readonly [RegExp, string])[] = [
     /^ERR_ACCESS_DENIED/,
     'with --permission, start Node.js with --allow-addons and with --allow-fs-read for the directory of sluice.',
   ],
-  [/^NotCapable/, 'start Deno with --allow-ffi, --allow-read and --allow-env.'],
   [
     /GLIBC(?:XX)?_[\d.]+. not found/,
     'use a system with glibc 2.28 or later, or clone the repository and run "npm install" there.',
@@ -183,7 +182,22 @@ function loaded({ load }: Attempt): Native {
   );
 }
 
+/**
+ * @throws SluiceError `ERR_SLUICE_LOAD` in Deno, before a binary is loaded: Deno 2.9 frees a clean-up hook of an addon
+ *   twice, which ends the process when the addon's thread ends, and has too little of libuv to wake a thread.
+ */
+function refuseDeno(): void {
+  const { deno } = versions as { readonly deno?: string };
+  if (deno === undefined) return;
+  throw new SluiceError(
+    'ERR_SLUICE_LOAD',
+    `sluice does not run in Deno (${deno}), which ends the process of such an addon.\nWhat to do: run the program in ` +
+      'Node.js or Bun.',
+  );
+}
+
 function load(): Native {
+  refuseDeno();
   const tried = attempts();
   const failures: Error[] = [];
   for (const attempt of tried) {

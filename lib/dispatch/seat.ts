@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { type Backoff, backoffMs } from '../backoff.js';
@@ -160,7 +159,7 @@ export class Seat<T> {
     try {
       const options = { workerData, name: `sluice-dispatch-${index}` };
       const worker = new Worker(
-        threadFile('dispatch', () => join(__dirname, 'worker.js')),
+        threadFile('dispatch', () => require.resolve('./worker.js')),
         resourceLimits === undefined ? options : { ...options, resourceLimits },
       );
       this.#worker = worker;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SluiceError, type SluiceErrorCode } from '../input/index.js';
 import { threadFile } from '../thread-file.js';
@@ -68,7 +67,7 @@ class Thread {
   constructor(name: string, workerData: ThreadData) {
     this.#name = name;
     this.#worker = new Worker(
-      threadFile(name, () => join(__dirname, 'store-thread.js')),
+      threadFile(name, () => require.resolve('./store-thread.js')),
       {
         name: 'sluice-store',
         workerData,

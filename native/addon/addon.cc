@@ -5,6 +5,7 @@
 #include "addon/environment.h"
 #include "addon/objects.h"
 #include "contract/contract.h"
+#include "platform/bell.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -30,11 +31,20 @@ void pin_library() {
 #endif
 }
 
+// Returns whether the process is one of Bun, and not of Node.js.
+bool is_bun(Napi::Env env) {
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return false;
+  const Napi::Value versions = process.As<Napi::Object>().Get("versions");
+  return versions.IsObject() && versions.As<Napi::Object>().Has("bun");
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   pin_library();
   // lib/ compares this hash first: it calls no function of an addon that was built from another contract.
   sluice::put(exports, "contract",
               Napi::String::New(env, sluice::contract::hash_of(sluice::contract::text())));
+  if (is_bun(env)) sluice::Bell::listen_by_async();
   sluice::Environment::install(env);
   sluice::export_clock(exports);
   sluice::export_queue(exports);

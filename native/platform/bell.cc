@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <new>
 
-#if defined(SLUICE_BELL_EVENTFD)
+#if defined(__linux__)
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,7 +13,23 @@
 
 namespace sluice {
 
-#if defined(SLUICE_BELL_EVENTFD)
+#if defined(__linux__)
+
+namespace {
+
+// Relaxed: a thread writes it while it loads the addon, before it opens a listener or rings a bell.
+std::atomic<bool> polls_descriptors{true};
+
+bool polls() { return polls_descriptors.load(std::memory_order_relaxed); }
+
+void silence(int fd) {
+  std::uint64_t rings;
+  [[maybe_unused]] const auto taken = ::read(fd, &rings, sizeof rings);
+}
+
+}  // namespace
+
+void Bell::listen_by_async() noexcept { polls_descriptors.store(false, std::memory_order_relaxed); }
 
 Bell::Bell() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::bad_alloc();
@@ -24,57 +40,42 @@ void Bell::ring() noexcept {
   const std::uint64_t one = 1;
   // The write fails only when the counter is at its maximum: then the bell is already ringing.
   [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
+  if (!polls()) ring_listener();
 }
 
 void Bell::wait(int ms) noexcept {
   pollfd polled{fd_, POLLIN, 0};
-  if (::poll(&polled, 1, ms) <= 0) return;
-  std::uint64_t rings;
-  [[maybe_unused]] const auto taken = ::read(fd_, &rings, sizeof rings);
+  if (::poll(&polled, 1, ms) > 0) silence(fd_);
 }
 
-BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {
-  auto* listener = new BellListener();
-  listener->fd_ = bell.fd_;
-  listener->on_ring_ = on_ring;
-  listener->data_ = data;
-  if (uv_poll_init(loop, &listener->handle_, bell.fd_) != 0) {
-    delete listener;
-    throw std::bad_alloc();
-  }
-  listener->handle_.data = listener;
-  uv_poll_start(&listener->handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+int BellListener::start_polling(uv_loop_t* loop, Bell& bell) {
+  const int failed = uv_poll_init(loop, &handle_.poll, bell.fd_);
+  if (failed != 0) return failed;
+  fd_ = bell.fd_;
+  handle_.any.data = this;
+  uv_poll_start(&handle_.poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
     auto* self = static_cast<BellListener*>(handle->data);
-    std::uint64_t rings;
-    [[maybe_unused]] const auto taken = ::read(self->fd_, &rings, sizeof rings);
+    silence(self->fd_);
     self->on_ring_(self->data_);
   });
-  uv_unref(reinterpret_cast<uv_handle_t*>(&listener->handle_));
-  return listener;
+  return 0;
 }
-
-void BellListener::close(Bell&, Callback on_closed, void* data) {
-  on_closed_ = on_closed;
-  closed_data_ = data;
-  uv_poll_stop(&handle_);
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_), [](uv_handle_t* handle) {
-    auto* self = static_cast<BellListener*>(handle->data);
-    self->on_closed_(self->closed_data_);
-    delete self;
-  });
-}
+void BellListener::stop_polling() { uv_poll_stop(&handle_.poll); }
 
 #else
+
+namespace {
+constexpr bool polls() { return false; }
+}  // namespace
+
+void Bell::listen_by_async() noexcept {}
 
 Bell::Bell() = default;
 Bell::~Bell() = default;
 
 void Bell::ring() noexcept {
-  // uv_async_send first reads its flag "pending", relaxed. This fence pairs with the exchange of that flag in libuv's
-  // loop: the listener's callback sees everything that this thread stored before ring().
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  ring_listener();
   const std::lock_guard<std::mutex> guard(mutex_);
-  if (listener_ != nullptr) uv_async_send(listener_);
   rung_ = true;
   waiters_.notify_one();
 }
@@ -85,46 +86,63 @@ void Bell::wait(int ms) noexcept {
   rung_ = false;
 }
 
-BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {
-  auto* listener = new BellListener();
-  listener->on_ring_ = on_ring;
-  listener->data_ = data;
-  const int failed = uv_async_init(loop, &listener->handle_, [](uv_async_t* handle) {
+int BellListener::start_polling(uv_loop_t*, Bell&) { return UV_ENOSYS; }
+void BellListener::stop_polling() {}
+
+#endif
+
+void Bell::ring_listener() noexcept {
+  // uv_async_send first reads its flag "pending", relaxed. This fence pairs with the exchange of that flag in libuv's
+  // loop: the listener's callback sees everything that this thread stored before ring().
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (listener_ != nullptr) uv_async_send(listener_);
+}
+
+int BellListener::start_async(uv_loop_t* loop, Bell& bell) {
+  const int failed = uv_async_init(loop, &handle_.async, [](uv_async_t* handle) {
     auto* self = static_cast<BellListener*>(handle->data);
     self->on_ring_(self->data_);
   });
+  if (failed != 0) return failed;
+  handle_.any.data = this;
+  const std::lock_guard<std::mutex> guard(bell.mutex_);
+  bell.listener_ = &handle_.async;
+  return 0;
+}
+
+BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {
+  auto* listener = new BellListener(on_ring, data);
+  const int failed = polls() ? listener->start_polling(loop, bell) : listener->start_async(loop, bell);
   if (failed != 0) {
     delete listener;
     throw std::bad_alloc();
   }
-  listener->handle_.data = listener;
-  uv_unref(reinterpret_cast<uv_handle_t*>(&listener->handle_));
-  const std::lock_guard<std::mutex> guard(bell.mutex_);
-  bell.listener_ = &listener->handle_;
+  uv_unref(&listener->handle_.any);
   return listener;
 }
 
 void BellListener::close(Bell& bell, Callback on_closed, void* data) {
-  {
+  if (polls()) {
+    stop_polling();
+  } else {
     const std::lock_guard<std::mutex> guard(bell.mutex_);
-    if (bell.listener_ == &handle_) bell.listener_ = nullptr;
+    if (bell.listener_ == &handle_.async) bell.listener_ = nullptr;
   }
   on_closed_ = on_closed;
   closed_data_ = data;
-  uv_close(reinterpret_cast<uv_handle_t*>(&handle_), [](uv_handle_t* handle) {
+  uv_close(&handle_.any, [](uv_handle_t* handle) {
     auto* self = static_cast<BellListener*>(handle->data);
     self->on_closed_(self->closed_data_);
     delete self;
   });
 }
 
-#endif
-
 void BellListener::keep_loop_alive(bool alive) {
   if (alive) {
-    uv_ref(reinterpret_cast<uv_handle_t*>(&handle_));
+    uv_ref(&handle_.any);
   } else {
-    uv_unref(reinterpret_cast<uv_handle_t*>(&handle_));
+    uv_unref(&handle_.any);
   }
 }
 

@@ -1,6 +1,7 @@
 // The bells of the addon. A Bell wakes one thread, and any thread can ring it. A BellListener is in the event loop of
-// the thread to wake, and calls a function there when the bell rings. On Linux, a bell is an eventfd, which libuv
-// polls. Elsewhere (or with SLUICE_BELL_ASYNC) it is a uv_async, and a condition variable for wait().
+// the thread to wake, and calls a function there when the bell rings. On Linux, a bell is an eventfd: a thread sleeps
+// on it in wait(), and libuv polls it for a listener. Elsewhere wait() sleeps on a condition variable, and a listener
+// is a uv_async; that a listener also is in a runtime on Linux whose loop polls no descriptors.
 #pragma once
 
 #include <node_api.h>
@@ -9,16 +10,16 @@
 #include <condition_variable>
 #include <mutex>
 
-#if defined(__linux__) && !defined(SLUICE_BELL_ASYNC)
-#define SLUICE_BELL_EVENTFD 1
-#endif
-
 namespace sluice {
 
 class BellListener;
 
 class Bell {
  public:
+  // Makes every listener of this process a uv_async. Called before the first one opens: Bun ends a process that calls
+  // uv_poll_init.
+  static void listen_by_async() noexcept;
+
   // Throws std::bad_alloc if the system has no descriptor left.
   Bell();
   ~Bell();
@@ -33,14 +34,16 @@ class Bell {
 
  private:
   friend class BellListener;
-#if defined(SLUICE_BELL_EVENTFD)
-  int fd_;
+  void ring_listener() noexcept;
+
+#if defined(__linux__)
+  const int fd_;
 #else
-  std::mutex mutex_;
   std::condition_variable waiters_;
-  bool rung_ = false;
-  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that no thread rings it after its close()
+  bool rung_ = false;  // guarded by mutex_
 #endif
+  std::mutex mutex_;
+  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that no thread rings it after its close()
 };
 
 // libuv closes handles asynchronously, so a listener deletes itself. The caller calls close() once, and does not use
@@ -57,16 +60,20 @@ class BellListener {
   void keep_loop_alive(bool alive);
 
  private:
-  BellListener() = default;
-#if defined(SLUICE_BELL_EVENTFD)
-  uv_poll_t handle_;
-  int fd_;
-#else
-  uv_async_t handle_;
-#endif
-  Callback on_ring_ = nullptr;
+  BellListener(Callback on_ring, void* data) : on_ring_(on_ring), data_(data) {}
+  int start_polling(uv_loop_t* loop, Bell& bell);
+  void stop_polling();
+  int start_async(uv_loop_t* loop, Bell& bell);
+
+  union {
+    uv_handle_t any;
+    uv_poll_t poll;
+    uv_async_t async;
+  } handle_;
+  int fd_ = -1;  // what is polled
+  const Callback on_ring_;
+  void* const data_;
   Callback on_closed_ = nullptr;
-  void* data_ = nullptr;
   void* closed_data_ = nullptr;
 };
 
