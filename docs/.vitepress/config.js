@@ -33,7 +33,10 @@ function linksToRepository(markdown) {
   });
 }
 
-const items = (...pages) => pages.map(([text, link]) => ({ text, link }));
+const items = (...pages) =>
+  pages
+    .filter(([, link]) => link.endsWith('/') || existsSync(`${root}docs${link}.md`))
+    .map(([text, link]) => ({ text, link }));
 
 const guides = [
   {
@@ -54,6 +57,8 @@ const guides = [
       ['shut down', '/guide/shutdown'],
       ['test it', '/guide/testing'],
       ['use it in TypeScript', '/guide/typescript'],
+      ['bundle it', '/guide/bundlers'],
+      ['run it on Bun and Deno, and test it with Jest', '/guide/runtimes'],
       ['run it in Docker, on Alpine, in containers', '/guide/containers'],
       ['migrate', '/guide/migrating'],
     ),

@@ -78,6 +78,13 @@ describe('the site', () => {
     expect(sources.length).toBeGreaterThan(200);
     expect(sources.filter((path) => !pages.has(path))).toEqual([]);
   });
+
+  it('leads to every written page from its sidebar', () => {
+    const sidebar = pages.get('/quick-start.html') ?? '';
+    const led = new Set([...sidebar.matchAll(/ href="(\/[^"#]*)"/g)].map(([, href = '']) => fileOf(href)));
+    const generated = /^\/(?:reference\/sluice|errors\/ERR|404)/;
+    expect([...pages.keys()].filter((path) => !generated.test(path) && !led.has(path))).toEqual([]);
+  });
 });
 
 const executablePath = chromiumPath();
