@@ -20,8 +20,8 @@ const codes = [
 ].map(([, code = '']) => code);
 const pageOf = (code: string) => readFileSync(join(root, 'docs/errors', `${code}.md`), 'utf8');
 
-/** Codes whose errors a small program cannot cause: a defect, another version, no binary, no memory, 256 threads. */
-const without = ['AUDIT', 'LAYOUT', 'LOAD', 'MEMORY', 'THREADS'].map((name) => `ERR_SLUICE_${name}`);
+/** Codes whose errors a small program cannot cause: a defect, another version, no memory, 256 threads. */
+const without = ['AUDIT', 'LAYOUT', 'MEMORY', 'THREADS'].map((name) => `ERR_SLUICE_${name}`);
 const onRedis = ['ERR_SLUICE_ID', 'ERR_SLUICE_REDIS'];
 
 /** A reader's project: the programs of the pages, each in a directory of its own, below a node_modules. */
