@@ -181,8 +181,8 @@ export type UpgradeDecision =
 
 /**
  * Limits requests that the server itself upgrades to websockets, such as `server.upgrade(request)` of Bun. Sluice
- * cannot see when such a websocket ends: the program calls `end()` of the decision when the websocket is closed, or when
- * none was opened. Until then the request holds its depth. Takes the options of `fetchLimit`.
+ * cannot see when such a websocket ends: the program calls `end()` of the decision when the websocket is closed, or
+ * when none was opened. Until then the request holds its depth. Takes the options of `fetchLimit`.
  *
  * @param options The options of `fetchLimit`.
  * @returns The function that decides about a request.
