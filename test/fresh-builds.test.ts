@@ -30,6 +30,7 @@ const parts = [
     'scripts/build-lib.js',
     'scripts/digest.js',
     'scripts/native-build.js',
+    'scripts/packages.js',
   ],
   ...['test/fresh-builds.ts', 'tsconfig.json', 'vitest.config.ts'],
 ];

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { directoryOf } from '../installed.js';
 import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -24,7 +25,7 @@ const project = mkdtempSync(join(tmpdir(), 'sluice-readme-'));
 beforeAll(() => {
   mkdirSync(join(project, 'node_modules'));
   symlinkSync(root, join(project, 'node_modules', 'sluice'));
-  symlinkSync(join(root, 'node_modules', 'express'), join(project, 'node_modules', 'express'));
+  symlinkSync(directoryOf('express'), join(project, 'node_modules', 'express'));
   for (const [name, program] of programs) writeFileSync(join(project, name), program);
 });
 let server: ChildProcess | undefined;

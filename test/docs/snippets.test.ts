@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { directoryOf, modules } from '../installed.js';
 import { nodes, run } from '../program.js';
 import { endServers, noRedis, Server } from '../redis/servers.js';
 import { surroundings } from './surroundings.js';
@@ -66,12 +67,11 @@ const pages: readonly Page[] = readdirSync(join(root, 'docs'), { recursive: true
 /** A reader's project: a directory for each page, below a node_modules. */
 const project = mkdtempSync(join(tmpdir(), 'sluice-docs-'));
 beforeAll(() => {
-  const modules = join(project, 'node_modules');
-  mkdirSync(modules);
-  for (const name of readdirSync(join(root, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  const here = join(project, 'node_modules');
+  mkdirSync(here);
+  for (const name of new Set(modules.flatMap((directory) => readdirSync(directory)))) {
+    if (!name.startsWith('.')) symlinkSync(directoryOf(name), join(here, name));
   }
-  symlinkSync(root, join(modules, 'sluice'));
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
 });
 afterAll(async () => {

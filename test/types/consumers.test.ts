@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { directoryOf } from '../installed.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const consumers = fileURLToPath(new URL('consumer/', import.meta.url));
@@ -67,7 +68,7 @@ function create(name: string, { installed, files }: Project): void {
   copyFileSync(join(root, 'package.json'), join(modules, 'sluice', 'package.json'));
   for (const [as, one] of Object.entries({ ...installed, '@types/node': '@types/node' })) {
     mkdirSync(dirname(join(modules, as)), { recursive: true });
-    symlinkSync(join(root, 'node_modules', one), join(modules, as));
+    symlinkSync(directoryOf(one), join(modules, as));
   }
   for (const file of files) copyFileSync(join(consumers, file), join(directory, file));
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'shop', type: 'module' }));
@@ -75,7 +76,7 @@ function create(name: string, { installed, files }: Project): void {
 
 /** Returns what a compiler writes about a project: nothing, if it finds no error. */
 function compiled(compiler: string, name: string, { module, files, skipLibCheck }: Project): Promise<string> {
-  const tsc = join(root, 'node_modules', compiler, 'bin', 'tsc');
+  const tsc = join(directoryOf(compiler), 'bin', 'tsc');
   const resolution = module === 'esnext' ? ['--moduleResolution', 'bundler'] : ['--esModuleInterop'];
   const options = ['--noEmit', '--strict', '--module', module, ...resolution];
   const library = ['--target', 'es2022', '--types', 'node', '--skipLibCheck', String(skipLibCheck)];
