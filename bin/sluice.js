@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 /** The command `sluice`. */
 
+import { readFileSync } from 'node:fs';
+
 const usage = `Usage: sluice <command> [options]        (sluice <command> --help names them)
 
   bench   measures sluice on this machine
-  trace   tells where the orders of a running process waited`;
+  trace   tells where the orders of a running process waited
+
+sluice --version prints the version of the package.`;
 
 // The reader of a pipe may leave before it has read all, as `head` does.
 process.stdout.on('error', (error) => {
@@ -19,7 +23,11 @@ if (command === 'bench') {
 } else if (command === 'trace') {
   const { trace } = await import('../dist/trace/command.js');
   process.exitCode = await trace(args);
-} else {
+} else if (command === '--version' || command === '-v') {
+  console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version);
+} else if (command === undefined || command === '--help' || command === '-h') {
   console.log(usage);
-  process.exitCode = command === undefined || command === '--help' ? 0 : 2;
+} else {
+  console.error(`sluice: unknown command ${JSON.stringify(command)}\n\n${usage}`);
+  process.exitCode = 2;
 }

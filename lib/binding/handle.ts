@@ -1,4 +1,4 @@
-import { optionError } from '../input/index.js';
+import { adviceError, optionError } from '../input/index.js';
 
 /** The name of a shared object, which a program passes to other threads: plain data that survives structured clone. */
 export interface Handle<Kind extends string> {
@@ -23,13 +23,37 @@ export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHand
  */
 export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
   const isObject = typeof value === 'object' && value !== null;
-  const { sluice: named, id, token } = (isObject ? value : {}) as Readonly<Record<string, unknown>>;
+  const given = (isObject ? value : {}) as Readonly<Record<string, unknown>>;
+  const { sluice: named, id, token } = given;
+  const [option, expected] = [`${where}: handle`, `the handle of a ${kind}`];
   if (typeof id !== 'number' || typeof token !== 'bigint') {
-    throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
+    if (hasHandle(given)) throw adviceError(option, expected, `got the ${kind} itself: pass ${kind}.handle`);
+    if (isObject && Object.keys(value).length === 0)
+      throw adviceError(
+        option,
+        expected,
+        `got an empty object: was a ${kind} sent in place of ${kind}.handle?`,
+      );
+    throw optionError(option, expected, value, true);
   }
   if (named !== kind) {
-    const received = typeof named === 'string' ? `the handle of a ${named}` : value;
-    throw optionError(`${where}: handle`, `the handle of a ${kind}`, received, true);
+    const isKnown = typeof named === 'string' && kinds.has(named);
+    if (!isKnown) throw optionError(option, expected, value, true);
+    throw adviceError(option, expected, `got the handle of a ${named}: use ${kinds.get(named)}.attach`);
   }
   return { id, token };
+}
+
+/** The classes that have handles, by the kinds of these. */
+const kinds: ReadonlyMap<string, string> = new Map([
+  ['queue', 'Queue'],
+  ['limiter', 'Limiter'],
+  ['stock', 'Stock'],
+  ['gate', 'Gate'],
+  ['clock', 'ManualClock'],
+]);
+
+/** Whether a program passed an object in place of its handle. */
+function hasHandle({ handle }: Readonly<Record<string, unknown>>): boolean {
+  return typeof handle === 'object' && handle !== null && 'sluice' in handle;
 }

@@ -1,5 +1,5 @@
 import { type NativeFields, outcomes, reserveResults } from '../binding/index.js';
-import { optionError } from '../input/index.js';
+import { adviceError, optionError } from '../input/index.js';
 import { keyError } from '../limiter/index.js';
 import type { RecordType } from '../record/index.js';
 import { type Part, partError } from './parts.js';
@@ -37,12 +37,8 @@ export function missingOption(
  */
 export function badField<T>(answer: number, record: RecordType<T>, fields: NativeFields, order: T): Error {
   if (answer === reserveResults['needs-user']) {
-    return optionError(
-      'Gate.create: fields: user',
-      'a field (an item has a limit per user)',
-      undefined,
-      true,
-    );
+    const why = 'because an item has a limit per user or is in a group';
+    return adviceError('Gate.create: fields: user', 'the name of a field', why);
   }
   const part = badParts[answer] ?? 'quantity';
   const name = record.fieldAt(fields[part]?.offset) ?? part;

@@ -1,9 +1,9 @@
 import { gateLimits, type NativeFields } from '../binding/index.js';
-import { bare, Options, optionError } from '../input/index.js';
+import { adviceError, bare, Options, optionError } from '../input/index.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
-import { type CartLine, nativeStock, Stock } from '../stock/index.js';
+import { type CartLine, nativeStock, Stock, whyUsers } from '../stock/index.js';
 import { type PartFields, partField, parts } from './parts.js';
 
 /** The options of `Gate.create`. */
@@ -124,6 +124,8 @@ function stockFields<T>(
       ((part === 'sku' || part === 'quantity') && ofOneItem) ||
       (part === 'user' && nativeStock(stock).limitsUsers() === 1);
     if (name === undefined && !needed) continue;
+    if (name === undefined && part === 'user')
+      throw adviceError(`${where}: fields: user`, 'the name of a field', `because ${whyUsers(stock)}`);
     result[part] = partField(where, part, record, name);
   }
   return result;

@@ -1,4 +1,5 @@
 import { isNativeError, isUint8Array } from 'node:util/types';
+import { similar } from './similar.js';
 
 /** Every `code` of a sluice error. */
 export type SluiceErrorCode =
@@ -122,6 +123,22 @@ export function optionError(option: string, expected: string, received: unknown,
   const error = wrongType
     ? new SluiceTypeError('ERR_SLUICE_OPTION', message)
     : new SluiceRangeError('ERR_SLUICE_OPTION', message);
+  return Object.assign(error, { option });
+}
+
+/** Makes the error for an option with a name that `where` does not know. */
+export function unknownOptionError(where: string, name: string, known: readonly string[]): Error {
+  const option = `${where}: unknown option ${quoted(name)}`;
+  const meant = similar(name, known);
+  const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+  const names = known.length === 0 ? 'there are no options' : `options: ${known.join(', ')}`;
+  const error = new SluiceTypeError('ERR_SLUICE_OPTION', `${option}${hint} (${names})`);
+  return Object.assign(error, { option });
+}
+
+/** Makes the error for an argument whose kind is wrong, with advice for the caller in place of the value. */
+export function adviceError(option: string, expected: string, advice: string): Error {
+  const error = new SluiceTypeError('ERR_SLUICE_OPTION', `${option}: expected ${expected}, ${advice}`);
   return Object.assign(error, { option });
 }
 

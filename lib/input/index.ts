@@ -1,5 +1,6 @@
 export { onAbort } from './abort.js';
 export {
+  adviceError,
   constructorError,
   fieldError,
   isOurs,

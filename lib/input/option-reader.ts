@@ -1,4 +1,4 @@
-import { optionError, quoted } from './errors.js';
+import { optionError, unknownOptionError } from './errors.js';
 
 /** These functions as they were when sluice was loaded: a program may replace them later. */
 export const isInteger: typeof Number.isInteger = Number.isInteger;
@@ -34,9 +34,7 @@ export class Options {
   /** Throws if an option other than those in `known` was given. For options that exclude others. */
   restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
-      if (known.includes(name)) continue;
-      const names = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
-      throw optionError(`${this.#where}: unknown option ${quoted(name)}`, names, name, true);
+      if (!known.includes(name)) throw unknownOptionError(this.#where, name, known);
     }
   }
 

@@ -1,6 +1,6 @@
 import { limiterLimits, type NativeHandle, type NativeLimiter } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { Options, optionError } from '../input/index.js';
+import { adviceError, Options, optionError } from '../input/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import { type WindowChanges, type WindowOption, windowChanges, windowOptions } from './windows.js';
 
@@ -158,7 +158,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
   const depth = given.nested('queueDepth', ['max', 'queue']);
   const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'queue', 'maxQueueWaitMs', 'intervalMs']);
   if (bucket === undefined && windows.length === 0 && depth === undefined) {
-    throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
+    throw adviceError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', 'none given');
   }
   return {
     tokenBucket: bucket && {

@@ -15,6 +15,8 @@ import { interpret } from './interpret.js';
 
 const maker: unique symbol = Symbol('record');
 
+const advice = Symbol('a queue, gate or record type (send the handle of a queue or gate instead)');
+
 /** The functions as they were when sluice was loaded: see codec.ts. */
 const { freeze, keys } = Object;
 
@@ -26,6 +28,8 @@ export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer, home?: numbe
 
 /** The type of a fixed-size record: its fields, in order, and how to encode and decode it. Made by `record()`. */
 export class RecordType<T> {
+  // biome-ignore lint/correctness/noUnusedPrivateClassMembers: structured clone looks at it first, and names it
+  private readonly unsendable: symbol = advice;
   /** Bytes of one record: a multiple of 8. */
   readonly bytes: number;
   /**

@@ -52,4 +52,5 @@ export {
   type StockHandle,
   sellUntil,
   stageLines,
+  whyUsers,
 } from './stock.js';

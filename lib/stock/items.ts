@@ -9,7 +9,7 @@ import {
   type NativeStock,
   stockLimits,
 } from '../binding/index.js';
-import { Options, optionError } from '../input/index.js';
+import { Options, optionError, quoted } from '../input/index.js';
 import type { ItemChanged } from './answers.js';
 import { countsOf, type StockCounts } from './figures.js';
 import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
@@ -26,6 +26,8 @@ const groupNames = byNumber(groupsAdded);
 export class ItemCalls {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
+  /** An item of this object that cannot be reserved without a user, for messages. */
+  limited: string | undefined;
 
   constructor(native: NativeStock, staging: StockStaging) {
     this.#native = native;
@@ -33,6 +35,8 @@ export class ItemCalls {
   }
 
   add(where: string, item: CheckedItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
+    if (item.perUser > 0) this.limited = `item ${quoted(String(item.sku))} has a limit per user`;
+    else if (item.group !== undefined) this.limited = `item ${quoted(String(item.sku))} is in a group`;
     this.#staging.begin();
     this.#staging.sku(item.sku);
     this.#staging.quantity(item.quantity);

@@ -59,10 +59,12 @@ const what = 'Stock';
 const { holdMs: holdMsMax } = stockLimits;
 
 /**
- * Only other modules of lib/ can call these two. A program cannot reach a native object from a public one, because
+ * Only other modules of lib/ can call these. A program cannot reach a native object from a public one, because
  * native code trusts its callers.
  */
 export let nativeStock: (stock: Stock) => NativeStock;
+/** Why the ledger needs users, as far as this object knows: one of its items, in words. */
+export let whyUsers: (stock: Stock) => string;
 export let attachStock: (handle: NativeHandle) => Stock;
 /** Stages the summed lines of a cart for a native call of a gate. */
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
@@ -173,6 +175,7 @@ export class Stock implements Disposable {
 
   static {
     nativeStock = (stock) => stock.#native;
+    whyUsers = (stock) => stock.#items.limited ?? 'an item has a limit per user or is in a group';
     attachStock = Stock.#attach;
     stageLines = (stock, lines) => {
       stock.#staging.begin();
