@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { seedRange, wholeNumber } from '../support/seed-arguments.js';
 import { shrink } from './shrink.js';
 import { explore, type Failure, hasFailed, replay, type Trace } from './simulation.js';
 
@@ -33,12 +34,13 @@ async function main(): Promise<Result> {
     process.exit();
   }
   if (values.trace !== undefined) return again(values.trace);
-  const [first = 0, last = first] = (values.seed ?? values.seeds).split('-').map(Number);
-  const steps = Number(values.steps);
+  const [first, last] = seedRange(values.seed, values.seeds);
+  const steps = wholeNumber('--steps', values.steps, 1, 1_000_000);
+  const freshSeconds = wholeNumber('--fresh', values.fresh, 0, 86_400);
   const result = { passed: 0, failed: 0 };
   process.stdout.write(`seeds, ${steps} steps each:`);
   for (let seed = first; seed <= last && result.failed === 0; seed++) await tryOut(seed, steps, result);
-  const end = performance.now() + Number(values.fresh) * 1_000;
+  const end = performance.now() + freshSeconds * 1_000;
   for (let seed = Date.now() % 2 ** 31; performance.now() < end && result.failed === 0; seed++) {
     await tryOut(seed, steps, result);
   }
@@ -81,7 +83,7 @@ ${error.name}: ${error.message}
 try {
   const { passed, failed } = await main();
   console.log(`\nsim: ${passed} passed, ${failed} failed, 0 skipped`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error && 'code' in error ? `${error.message}\n${usage}` : error);
   process.exitCode = 2;

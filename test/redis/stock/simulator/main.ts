@@ -1,8 +1,9 @@
 // Simulates sales on a Redis server against their auditor: see `usage`.
 
 import { parseArgs } from 'node:util';
+import { BadArgument, seedRange, wholeNumber } from '../../../support/seed-arguments.js';
 import { connect, disconnect } from '../../clients.js';
-import { endServers, Server } from '../../servers.js';
+import { endServers, Server, servers } from '../../servers.js';
 import { runSeeds } from './seeds.js';
 
 const usage = `npm run sim:redis -- [options]
@@ -25,13 +26,16 @@ async function main(): Promise<boolean> {
     console.log(usage);
     return true;
   }
-  const [first = 0, last = first] = (values.seed ?? values.seeds).split('-').map(Number);
-  const server = await Server.start(values.binary as 'redis-server');
+  const [first, last] = seedRange(values.seed, values.seeds);
+  const together = wholeNumber('--together', values.together, 1, 64);
+  const binary = servers.find((one) => one.binary === values.binary);
+  if (binary === undefined) throw new BadArgument(`--binary: no server is called "${values.binary}"`);
+  const server = await Server.start(binary.binary);
   const port = await connect(server.port);
-  const { passed, failures } = await runSeeds(port, first, last, Number(values.together));
+  const { passed, failures } = await runSeeds(port, first, last, together);
   for (const failure of failures) console.log(failure);
   console.log(`sim:redis: ${passed} passed, ${failures.length} failed`);
-  return failures.length === 0;
+  return failures.length === 0 && passed > 0;
 }
 
 try {
