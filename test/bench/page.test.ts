@@ -7,7 +7,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { page } from '../../bench/harness/report/page.js';
 import { chromiumPath } from './chromium.js';
-import { sampleRun } from './sample-run.js';
+import { groups, sampleRun } from './sample-run.js';
 
 const markup = page(await sampleRun());
 const executablePath = chromiumPath();
@@ -22,9 +22,21 @@ describe('the page', () => {
     expect(markup).toContain('How fast &#34;each&#34; is.');
   });
 
+  it('says first which bars are met and missed, and has links to all groups', () => {
+    const [, first = ''] = /<h1>.*?<\/h1>(.*?)<nav/s.exec(markup) ?? [];
+    const text = first.replaceAll(/<[^>]*>/g, '').replaceAll(/\s+/g, ' ');
+    expect(text).toMatch(
+      /^sluice passes \d+ of \d+ bars and misses 1: \d+ more were not measured\. delay vs/,
+    );
+    const links = [...markup.matchAll(/<a href="#([\w-]+)">/g)].map(([, id]) => id);
+    expect(links).toEqual(['bars', ...groups.map(({ name }) => name)]);
+    for (const id of links) expect(markup.split(`id="${id}"`).length, id).toBe(2);
+  });
+
   it('shows every figure, why one is missing, what failed, and whether each bar holds', () => {
     expect(markup).toContain('9.00 M/s');
     expect(markup).toContain('8.00 M/s to 10.0 M/s');
+    expect(markup).toContain('<small>sluice / Atomics ring</small>');
     expect(markup).toContain('no redis-server here');
     expect(markup).toContain('it broke');
     expect(markup).toMatch(/<div class="verdict met">\s*<span class="claim">speed vs Atomics ring/);
@@ -67,6 +79,10 @@ describe.skipIf(executablePath === undefined)('in Chromium, the page', () => {
     tab.on('requestfailed', (request) => complaints.push(request.url()));
     await tab.goto(pathToFileURL(file).href);
 
+    // Each group is closed until a reader opens it, or follows its link.
+    await tab.evaluate(() => {
+      for (const group of document.querySelectorAll('details')) group.open = true;
+    });
     const seen = await tab.evaluate(() => ({
       width: document.documentElement.scrollWidth,
       background: getComputedStyle(document.body).backgroundColor,

@@ -28,7 +28,7 @@ export const group = {
       ),
       atMost: 1 / 50,
     },
-    bar(producers, `${producersText(producers)}: the same`, 'MessagePort'),
+    bar(producers, `${producersText(producers)}: largest timer gap of a flooded consumer`, 'MessagePort'),
   ]),
 };
 

@@ -45,12 +45,13 @@ export const group = {
   ],
   bars: [
     {
-      claim: 'growth beyond the ring while 1 M messages meet a stalled consumer, bytes',
+      claim: 'growth beyond the ring while 1 M messages meet a stalled consumer',
       of: { figure: growth, subject: 'sluice' },
       atMost: 0,
     },
     {
-      claim: 'the same, as a share of what an unbounded MessagePort grows by',
+      claim:
+        'growth while 1 M messages meet a stalled consumer, as a share of that of an unbounded MessagePort',
       of: { figure: growth, subject: 'sluice' },
       to: { figure: growth, subject: unbounded.title },
     },

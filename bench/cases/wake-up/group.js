@@ -27,7 +27,7 @@ export const group = {
       bar(`${subject} vs sluice, back to back, round trip p50`, 'back-to-back', subject, atLeast),
     ),
     ...rivals.map(([subject, atLeast]) =>
-      bar(`the same, after ${IDLE_MS} ms of idleness, ${subject} vs sluice`, 'idle', subject, atLeast),
+      bar(`${subject} vs sluice, after ${IDLE_MS} ms of idleness, round trip p50`, 'idle', subject, atLeast),
     ),
   ],
 };

@@ -3,7 +3,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { judge } from '../runner/judge.js';
-import { digits } from '../runner/units.js';
+import { figureText } from '../runner/units.js';
 import { guardLine } from './guard-line.js';
 import { machineLine } from './machine.js';
 
@@ -32,9 +32,11 @@ export function withTable(text, table) {
 /** @param {import('./run.js').Run} run @returns {string} Markdown */
 export function barsTable({ groups, results, machine, rounds, startedAt, guard }) {
   const rows = groups.flatMap((group) =>
-    judge(group, results.samples).map(({ claim, value, limit, outcome }) => {
+    judge(group, results.samples).map(({ claim, unit, value, limit, outcome }) => {
       const measured =
-        value === undefined ? '' : `${digits(value.median)} (${digits(value.min)} to ${digits(value.max)})`;
+        value === undefined
+          ? ''
+          : `${figureText(value.median, unit)} (${figureText(value.min, unit)} to ${figureText(value.max, unit)})`;
       return `| ${group.title} | ${claim.replaceAll('|', '\\|')} | ${measured} | ${limit} | ${outcome === 'missed' ? '**missed**' : outcome} |`;
     }),
   );

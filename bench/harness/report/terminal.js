@@ -1,7 +1,7 @@
 /** The results as text. */
 import { judge } from '../runner/judge.js';
 import { spread } from '../runner/statistics.js';
-import { digits, spreadText } from '../runner/units.js';
+import { figureText, spreadText } from '../runner/units.js';
 import { guardLine } from './guard-line.js';
 
 /**
@@ -45,9 +45,9 @@ function figureTable({ title, figures, cases }, { results }) {
 function barTable({ groups, results }) {
   const rows = groups
     .flatMap((group) => judge(group, results.samples))
-    .map(({ claim, value, limit, outcome }) => [
+    .map(({ claim, unit, value, limit, outcome }) => [
       claim,
-      value === undefined ? '' : quotientText(value),
+      value === undefined ? '' : quotientText(value, unit),
       limit,
       outcome === 'missed' ? 'MISSED' : outcome,
     ]);
@@ -55,9 +55,13 @@ function barTable({ groups, results }) {
   return [table('Bars: medians (min-max) of what each round measured', [['', '', 'bar', ''], ...rows])];
 }
 
-/** @param {import('../runner/statistics.js').Spread} spread */
-function quotientText({ median, min, max }) {
-  return min === max ? digits(median) : `${digits(median)} (${digits(min)}-${digits(max)})`;
+/**
+ * @param {import('../runner/statistics.js').Spread} spread
+ * @param {import('../runner/units.js').Unit | undefined} unit
+ */
+function quotientText({ median, min, max }, unit) {
+  const text = (/** @type {number} */ value) => figureText(value, unit);
+  return min === max ? text(median) : `${text(median)} (${text(min)}-${text(max)})`;
 }
 
 /** @param {import('./run.js').Run} run */

@@ -6,6 +6,8 @@ import { spread } from './statistics.js';
  * @property {string} claim
  * @property {string} limit '>= 2', or '' if the value is only reported
  * @property {import('./statistics.js').Spread} [value] absent if it was not measured
+ * @property {string} sides the subjects of the quotient, or the only one
+ * @property {import('./units.js').Unit | undefined} unit of a value that is no quotient
  * @property {'met' | 'missed' | 'reported' | 'not measured'} outcome
  */
 
@@ -17,17 +19,27 @@ import { spread } from './statistics.js';
 export function judge(group, samples) {
   return group.bars.map((bar) => {
     const values = bar.to === undefined ? samples.of(bar.of) : samples.quotients(bar.of, bar.to);
-    const { claim } = bar;
+    const { claim, of, to } = bar;
+    const sides =
+      to === undefined || to.subject === of.subject ? of.subject : `${of.subject} / ${to.subject}`;
+    const unit = to === undefined ? unitOf(group, of.figure) : undefined;
     const limit = limitText(bar);
-    if (values.length === 0) return { claim, limit, outcome: 'not measured' };
+    if (values.length === 0) return { claim, sides, unit, limit, outcome: 'not measured' };
     const value = spread(values);
     return {
       claim,
+      sides,
+      unit,
       limit,
       value,
       outcome: limit === '' ? 'reported' : holds(bar, value.median) ? 'met' : 'missed',
     };
   });
+}
+
+/** @param {import('./group.js').Group} group @param {string} figure */
+function unitOf({ comparisons }, figure) {
+  return comparisons.flatMap(({ figures }) => figures).find(({ id }) => id === figure)?.unit;
 }
 
 /** @param {import('./group.js').Bar} bar @param {number} value */

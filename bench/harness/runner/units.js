@@ -58,6 +58,11 @@ export function spreadText({ median, min, max }, unit) {
   return `${digits(median / from)}${suffix} (${digits(min / from)}-${digits(max / from)})`;
 }
 
+/** Formats a quotient, or the value of a unit. @param {number} value @param {Unit | undefined} unit */
+export function figureText(value, unit) {
+  return unit === undefined || unit === 'count' ? digits(value) : valueText(value, unit);
+}
+
 /** @param {number} value @param {Unit} unit */
 function scaleOf(value, unit) {
   const { scales } = formOf(unit);

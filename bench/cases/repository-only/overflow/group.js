@@ -50,7 +50,7 @@ export const group = {
         atLeast: 20_000,
       },
       {
-        claim: `p99 delay of the loop in ns, ${subject}`,
+        claim: `p99 delay of the loop, ${subject}`,
         of: { figure: 'overflow/loop', subject },
         atMost: 5e6,
       },

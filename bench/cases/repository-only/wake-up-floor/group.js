@@ -23,7 +23,7 @@ export const group = {
   ],
   bars: [
     bar('round trip of eventfd alone, as a share of that of sluice, back to back', 'back-to-back'),
-    bar(`the same, after ${IDLE_MS} ms of idleness`, 'idle'),
+    bar(`round trip of eventfd alone, as a share of that of sluice, after ${IDLE_MS} ms of idleness`, 'idle'),
   ],
 };
 

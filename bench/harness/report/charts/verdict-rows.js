@@ -1,5 +1,5 @@
 /** The bars: each ratio as a dot on a logarithmic axis, the limit as a line. */
-import { digits } from '../../runner/units.js';
+import { digits, figureText } from '../../runner/units.js';
 import { html } from '../markup.js';
 import { percent } from './percent.js';
 
@@ -9,9 +9,9 @@ const REACH = 20;
 /** @param {import('../../runner/judge.js').Verdict[]} verdicts */
 export function verdictRows(verdicts) {
   return html`<div class="verdicts">${verdicts.map(
-    ({ claim, limit, value, outcome }) => html`<div class="verdict ${outcome.replace(' ', '-')}">
-<span class="claim">${claim}</span>
-<span class="ratio">${value === undefined ? '' : html`<b>${digits(value.median)}</b>${value.min === value.max ? undefined : html` <small>${digits(value.min)} to ${digits(value.max)}</small>`}`}</span>
+    ({ claim, sides, unit, limit, value, outcome }) => html`<div class="verdict ${outcome.replace(' ', '-')}">
+<span class="claim">${claim}<small>${sides}</small></span>
+<span class="ratio">${value === undefined ? '' : html`<b>${figureText(value.median, unit)}</b>${value.min === value.max ? undefined : html` <small>${figureText(value.min, unit)} to ${figureText(value.max, unit)}</small>`}`}</span>
 <span class="limit">${limit}</span><span class="outcome">${outcome}</span>
 ${value === undefined ? undefined : gauge(value, limit, outcome)}</div>`,
   )}</div>`;
