@@ -20,7 +20,8 @@ import { surroundings } from './surroundings.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Pages whose programs other tests run: with several Nodes, or for the errors that they throw. */
-const elsewhere = /^(?:node_modules|reference|errors)\/|^guide\/(?:testing|redis-sale)\.md$/;
+const elsewhere =
+  /^(?:node_modules|reference|errors)\/|^guide\/(?:bundlers|runtimes|testing|redis-sale)\.md$/;
 
 /** The newest Node.js, if it has node:sqlite. */
 const withSqlite = nodes.findLast(({ node }) => {
