@@ -1,5 +1,5 @@
 // Binaries are gathered in build/prebuilds, for any platform and at any time. `npm pack` takes those that were made
-// from the current sources, and removes none. This runs in a copy of what packing needs: its binaries are no binaries.
+// from the current sources, and removes none. These tests run in a copy of what packing needs, with texts for binaries.
 
 import { spawnSync } from 'node:child_process';
 import {
