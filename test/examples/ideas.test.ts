@@ -7,7 +7,7 @@ import { endServers, noRedis, Server } from '../redis/servers.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const examples = readdirSync(join(root, 'examples')).filter(
-  (name) => !['flash-sale', 'grafana'].includes(name),
+  (name) => !['flash-sale', 'grafana', 'node_modules'].includes(name),
 );
 const textOf = (name: string) => readFileSync(join(root, 'examples', name, 'main.js'), 'utf8');
 const start = (name: string, execArgv: readonly string[] = []) =>
