@@ -22,11 +22,17 @@ function refuse(reason) {
   process.exit(1);
 }
 
+/** Returns the numbers of a version, of which a candidate's is finite. @param {string} version */
+function numbersOf(version) {
+  const [numbers = '', candidate = 'Infinity'] = version.split('-rc.');
+  return [...numbers.split('.'), candidate].map(Number);
+}
+
 /** Returns whether version a is newer than b. @param {string} a @param {string} b */
 function isNewer(a, b) {
-  const [numbers, others] = [a, b].map((version) => version.split('.').map(Number));
-  const at = numbers?.findIndex((number, i) => number !== others?.[i]) ?? -1;
-  return at >= 0 && (numbers?.[at] ?? 0) > (others?.[at] ?? 0);
+  const [numbers, others] = [numbersOf(a), numbersOf(b)];
+  const at = numbers.findIndex((number, i) => number !== others[i]);
+  return at >= 0 && (numbers[at] ?? 0) > (others[at] ?? 0);
 }
 
 /** Returns the changelog with what is unreleased under the version. @param {string} text @param {string} version */
@@ -44,7 +50,9 @@ const { values, positionals } = parseArgs({
   options: { 'dry-run': { type: 'boolean', default: false } },
 });
 const [version = '', ...rest] = positionals;
-if (!/^\d+\.\d+\.\d+$/.test(version) || rest.length > 0) refuse('wants one version, such as 1.2.3');
+if (!/^\d+\.\d+\.\d+(-rc\.\d+)?$/.test(version) || rest.length > 0) {
+  refuse('wants one version, such as 1.2.3 or 1.2.3-rc.0');
+}
 process.chdir(output('git', 'rev-parse', '--show-toplevel'));
 const current = JSON.parse(readFileSync('package.json', 'utf8')).version;
 if (!isNewer(version, current)) refuse(`${version} is not newer than ${current}`);

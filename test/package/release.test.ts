@@ -65,6 +65,16 @@ test('a release has its version, its changelog, its checks, a commit and a tag',
   expect(git('status', '--porcelain')).toBe('');
 });
 
+test('candidates come before their version, in their order', () => {
+  for (const version of ['1.0.0-rc.9', '1.0.0-rc.10', '1.0.0']) {
+    expect(release(version).stderr).not.toContain('not newer');
+    expect(git('log', '-1', '--format=%s')).toBe(`Release ${version}`);
+    writeFileSync(join(repository, 'CHANGELOG.md'), '## [Unreleased]\n\n- More.\n');
+    git('commit', '--quiet', '--all', '--message', 'More');
+  }
+  expect(release('1.0.0-rc.11').stderr).toContain('1.0.0-rc.11 is not newer than 1.0.0');
+});
+
 test('a dry run says the same steps, and changes nothing', () => {
   const before = git('rev-parse', 'HEAD');
   const { status, stdout } = release('0.10.0', '--dry-run');
@@ -96,7 +106,9 @@ test('a check that fails leaves no commit and no tag', () => {
 test.each([
   ['0.9.0', '0.9.0 is not newer than 0.9.0'],
   ['0.8.12', '0.8.12 is not newer than 0.9.0'],
+  ['0.9.0-rc.1', '0.9.0-rc.1 is not newer than 0.9.0'],
   ['next', 'wants one version'],
+  ['1.0.0-beta.1', 'wants one version'],
 ])('the version %s is refused', (version, reason) => {
   const { status, stderr } = release(version);
   expect(status).toBe(1);
