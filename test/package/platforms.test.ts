@@ -47,7 +47,7 @@ const muslLibraries = join(temporary, 'musl');
 const musl: Platform = {
   runtime: 'linux-x64-musl/package/bin/bun',
   binary: 'linux-x64/sluice.musl.node',
-  by: ['/lib/ld-musl-x86_64.so.1'],
+  by: [join(muslLibraries, 'ld-musl-x86_64.so.1')],
   variables: { LD_LIBRARY_PATH: muslLibraries },
 };
 
@@ -60,7 +60,7 @@ beforeAll(() => {
     recursive: true,
   });
   cpSync(fileURLToPath(new URL('consumer', import.meta.url)), project, { recursive: true });
-});
+}, 900_000);
 
 afterAll(() => {
   // Ends the server that Wine has started for this prefix.
@@ -118,6 +118,9 @@ test('linux-x64 with musl: a worker charges what the main thread has sold', {
   timeout: 250_000,
 }, (context) => {
   mkdirSync(muslLibraries);
+  // On Debian this name is a link. The library tells musl by the name of the file that the process has mapped.
+  const loader = '/lib/ld-musl-x86_64.so.1';
+  if (existsSync(loader)) copyFileSync(loader, join(muslLibraries, 'ld-musl-x86_64.so.1'));
   for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) {
     const [place = ''] = execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).split('\n');
     if (existsSync(place)) copyFileSync(place, join(muslLibraries, name));
