@@ -58,7 +58,7 @@ const guides = [
       ['test it', '/guide/testing'],
       ['use it in TypeScript', '/guide/typescript'],
       ['bundle it', '/guide/bundlers'],
-      ['run it on Bun and Deno, and test it with Jest', '/guide/runtimes'],
+      ['run it in Bun, and test it with Jest', '/guide/runtimes'],
       ['run it in Docker, on Alpine, in containers', '/guide/containers'],
       ['migrate', '/guide/migrating'],
     ),
