@@ -1,6 +1,6 @@
 // `node scripts/packages.js bench test`: installs the packages of these folders, unless they are installed. They are
-// apart from those of the root, so that a checkout in which nobody runs tests or benchmarks stays small. The examples
-// use the packages of the tests.
+// apart from those of the root, so that a checkout without tests and benchmarks stays small. The examples use the
+// packages of the tests.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
