@@ -33,8 +33,9 @@ function programOf(
   files: readonly string[],
   read: (file: string) => string | undefined = () => undefined,
 ): ts.Program {
-  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  // That of the tests, which says where the types of frameworks are.
+  const { config } = ts.readConfigFile(`${root}test/tsconfig.json`, ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, `${root}test`);
   const all = { ...options, rootDir: root, noEmit: true, isolatedDeclarations: false, declaration: false };
   const host = ts.createCompilerHost(all);
   const { readFile, fileExists } = host;

@@ -348,6 +348,6 @@ function caught(call: () => unknown): string {
     expect(error).toMatchObject({ code: 'ERR_SLUICE_OPTION' });
     const type =
       error instanceof RangeError ? 'RangeError' : error instanceof TypeError ? 'TypeError' : error.name;
-    return `${type} ${error.message.replace(/: expected .*/s, '')}`;
+    return `${type} ${error.message.replace(/(?:: expected|: did you mean| \(options:).*/s, '')}`;
   }
 }
