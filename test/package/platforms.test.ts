@@ -2,7 +2,18 @@
 // its own loader. SLUICE_RUNTIMES is a directory of these runtimes, which .ci/run makes from packages of npm.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -79,12 +90,17 @@ function sellOn({ skip }: TestContext, platform: Platform, host = join(runtimes,
     console.warn(`skipped: ${reason}`);
     skip(reason);
   }
-  const { status, signal, stdout, stderr } = spawnSync(program, [...options, host, 'sale.mjs'], {
+  // Files, because a Node.js under Wine cannot open the sockets that spawnSync() uses for pipes.
+  const names = ['stdout', 'stderr'].map((name) => join(temporary, name));
+  const files = names.map((name) => openSync(name, 'w'));
+  const { status, signal } = spawnSync(program, [...options, host, 'sale.mjs'], {
     cwd: project,
-    encoding: 'utf8',
     env: { ...process.env, ...platform.variables },
+    stdio: ['ignore', ...files],
     timeout: 240_000,
   });
+  for (const file of files) closeSync(file);
+  const [stdout = '', stderr = ''] = names.map((name) => readFileSync(name, 'utf8'));
   expect({ status, signal, stderr: status === 0 ? '' : stderr }).toEqual({
     status: 0,
     signal: null,
