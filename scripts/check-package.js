@@ -82,10 +82,12 @@ function benchFaults(files) {
 }
 
 try {
-  await check('the lock file names no registry', () =>
-    readFileSync(join(root, 'package-lock.json'), 'utf8').includes('"resolved"')
-      ? ['package-lock.json has "resolved" entries: set omit-lockfile-registry-resolved in your npm']
-      : [],
+  await check('the lock files name no registry', () =>
+    execFileSync('git', ['ls-files', '*package-lock.json'], { cwd: root, encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .filter((file) => readFileSync(join(root, file), 'utf8').includes('"resolved"'))
+      .map((file) => `${file} has "resolved" entries: set omit-lockfile-registry-resolved in your npm`),
   );
 
   execFileSync('npm', ['pack', '--silent', '--pack-destination', temporary], { cwd: root, stdio: 'inherit' });

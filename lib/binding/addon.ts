@@ -102,6 +102,10 @@ function libraries(): readonly string[] {
   }
 }
 
+function fail(reason: string): never {
+  throw new Error(reason);
+}
+
 interface Attempt {
   readonly file: string;
   readonly load: () => unknown;
@@ -109,6 +113,9 @@ interface Attempt {
 
 function attempts(): Attempt[] {
   const named = env['SLUICE_NATIVE_BINDING'];
+  // Node.js would run a file with another ending as JavaScript.
+  if (named && !named.endsWith('.node'))
+    return [{ file: named, load: () => fail('its name does not end in .node') }];
   if (named) return [{ file: named, load: () => fromFile(resolve(named)) }];
   const inCheckout = (configuration: string): Attempt => {
     const file = `build/${configuration}/sluice.node`;
@@ -128,10 +135,10 @@ function attempts(): Attempt[] {
 /** Returns what to do if the environment chooses a binary. */
 function chosen(): string {
   if (env['SLUICE_NATIVE_BINDING']) {
-    return 'correct or unset SLUICE_NATIVE_BINDING, which names the only binary that is tried; otherwise, ';
+    return 'correct or unset SLUICE_NATIVE_BINDING, which names the only binary that is tried';
   }
   if (env['SLUICE_BUILD'] !== 'debug') return '';
-  return '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; otherwise, ';
+  return '"npm run build:debug" in a checkout, or unset SLUICE_BUILD';
 }
 
 /** What to do about failures, by what their codes and texts say; the first that fits. */
@@ -151,7 +158,7 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /another version of sluice/,
-    'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; in a ' +
+    'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm install"; in a ' +
       'bundle, copy the binary of the version that was bundled.',
   ],
   [
@@ -165,11 +172,14 @@ const reinstall =
   '"npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as external so that its binary ' +
   'stays beside it, or set SLUICE_NATIVE_BINDING to the path of the binary.';
 
-function remedyFor(failures: readonly Error[]): string {
+function adviceFor(failures: readonly Error[]): string {
   const told = failures.map(
     (error) => `${(error as NodeJS.ErrnoException).code ?? error.name} ${error.message}`,
   );
-  return remedies.find(([sign]) => told.some((text) => sign.test(text)))?.[1] ?? reinstall;
+  const remedy = remedies.find(([sign]) => told.some((text) => sign.test(text)))?.[1];
+  const choice = chosen();
+  if (choice === '') return remedy ?? reinstall;
+  return remedy === undefined ? `${choice}.` : `${choice}; otherwise, ${remedy}`;
 }
 
 /** @throws Error if the binary cannot be loaded, `Mismatch` if it is of another version. */
@@ -191,7 +201,7 @@ function refuseDeno(): void {
   if (deno === undefined) return;
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
-    `sluice does not run in Deno (${deno}), which ends the process of such an addon.\nWhat to do: run the program in ` +
+    `sluice does not run in Deno (${deno}), which would end the process when the thread of the addon ends.\nWhat to do: run the program in ` +
       'Node.js or Bun.',
   );
 }
@@ -204,15 +214,14 @@ function load(): Native {
     try {
       return loaded(attempt);
     } catch (error) {
-      failures.push(error as Error);
+      failures.push(error instanceof Error ? error : new Error(String(error)));
     }
   }
   const reasons = tried.map(({ file }, i) => `  ${file}: ${failures[i]?.message.split('\n')[0]}`);
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
     `sluice has no working binary for ${platform}-${arch}.\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
-      chosen() +
-      remedyFor(failures),
+      adviceFor(failures),
     { cause: new AggregateError(failures) },
   );
 }

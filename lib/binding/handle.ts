@@ -27,8 +27,15 @@ export function checkedHandle<Kind extends string>(where: string, kind: Kind, va
   const { sluice: named, id, token } = given;
   const [option, expected] = [`${where}: handle`, `the handle of a ${kind}`];
   if (typeof id !== 'number' || typeof token !== 'bigint') {
-    if (hasHandle(given)) throw adviceError(option, expected, `got the ${kind} itself: pass ${kind}.handle`);
-    if (isObject && Object.keys(value).length === 0)
+    const own = kindOf(given);
+    if (own === kind) throw adviceError(option, expected, `got the ${kind} itself: pass ${kind}.handle`);
+    if (own !== undefined)
+      throw adviceError(
+        option,
+        expected,
+        `got a ${own} itself: use ${kinds.get(own)}.attach with its handle`,
+      );
+    if (isObject && !Array.isArray(value) && Object.keys(value).length === 0)
       throw adviceError(
         option,
         expected,
@@ -53,7 +60,9 @@ const kinds: ReadonlyMap<string, string> = new Map([
   ['clock', 'ManualClock'],
 ]);
 
-/** Whether a program passed an object in place of its handle. */
-function hasHandle({ handle }: Readonly<Record<string, unknown>>): boolean {
-  return typeof handle === 'object' && handle !== null && 'sluice' in handle;
+/** Returns the kind of an object that a program passed in place of a handle; undefined if it is none of sluice's. */
+function kindOf({ handle }: Readonly<Record<string, unknown>>): string | undefined {
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  const { sluice: kind } = handle as { readonly sluice?: unknown };
+  return typeof kind === 'string' && kinds.has(kind) ? kind : undefined;
 }

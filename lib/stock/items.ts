@@ -26,7 +26,7 @@ const groupNames = byNumber(groupsAdded);
 export class ItemCalls {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
-  /** An item of this object that cannot be reserved without a user, for messages. */
+  /** The last item that this object added and that had a limit per user or a group then, for messages. */
   limited: string | undefined;
 
   constructor(native: NativeStock, staging: StockStaging) {
@@ -35,8 +35,6 @@ export class ItemCalls {
   }
 
   add(where: string, item: CheckedItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
-    if (item.perUser > 0) this.limited = `item ${quoted(String(item.sku))} has a limit per user`;
-    else if (item.group !== undefined) this.limited = `item ${quoted(String(item.sku))} is in a group`;
     this.#staging.begin();
     this.#staging.sku(item.sku);
     this.#staging.quantity(item.quantity);
@@ -48,7 +46,12 @@ export class ItemCalls {
     const answer = checkedAnswer(what, this.#native.addItem());
     if (answer === answers.unknownGroup)
       throw optionError(`${where}: group`, 'the name of a group', item.group, false);
-    return addedNames[answer] ?? 'items-full';
+    const added = addedNames[answer] ?? 'items-full';
+    if (added === 'added' && item.perUser > 0)
+      this.limited = `item ${quoted(String(item.sku))} has a limit per user`;
+    else if (added === 'added' && item.group !== undefined)
+      this.limited = `item ${quoted(String(item.sku))} is in a group`;
+    return added;
   }
 
   addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {

@@ -59,6 +59,10 @@ it('attach names the class that a handle belongs to', () => {
 it('attach asks for the handle of an object that was passed itself', () => {
   expect(() => Queue.attach(Order, queue as never)).toThrow('got the queue itself: pass queue.handle');
   expect(() => Gate.attach(Order, gate as never)).toThrow('got the gate itself: pass gate.handle');
+  expect(() => Queue.attach(Order, Limiter.create({ queueDepth: { max: 1 } }) as never)).toThrow(
+    'got a limiter itself: use Limiter.attach with its handle',
+  );
+  expect(() => Stock.attach([] as never)).toThrow('got an array of 0');
   expect(() => Stock.attach(structuredClone(stock) as never)).toThrow('sent in place of stock.handle?');
 });
 

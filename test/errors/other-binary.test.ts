@@ -58,7 +58,7 @@ describe.each(nodes)('a binary of another version beside this lib, on $name,', (
     expect(stderr).toContain(
       `built from another version of sluice (contract ${hash}) than this lib (${contractHash})`,
     );
-    expect(stderr).toMatch(/What to do: reinstall sluice.* "npm run build"/);
+    expect(stderr).toMatch(/What to do: reinstall sluice.* "npm install"/);
   });
 
   it('does not keep the right one in the next place from being loaded', async () => {

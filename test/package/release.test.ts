@@ -100,6 +100,7 @@ test('a check that fails leaves no commit and no tag', () => {
   writeFileSync(join(repository, 'package.json'), JSON.stringify(manifest));
   git('commit', '--quiet', '--all', '--message', 'Broken');
   expect(release('0.10.0').status).not.toBe(0);
+  expect(read('.git/ran')).toBe('prebuild ');
   expect([git('log', '-1', '--format=%s'), git('tag')]).toEqual(['Broken', '']);
 });
 

@@ -1,10 +1,12 @@
 /** Whether a group's bars hold. */
 import { spread } from './statistics.js';
+import { figureText } from './units.js';
 
 /**
  * @typedef {object} Verdict
  * @property {string} claim
  * @property {string} limit '>= 2', or '' if the value is only reported
+ * @property {number | undefined} bound the number of the limit
  * @property {import('./statistics.js').Spread} [value] absent if it was not measured
  * @property {string} sides the subjects of the quotient, or the only one
  * @property {import('./units.js').Unit | undefined} unit of a value that is no quotient
@@ -23,14 +25,16 @@ export function judge(group, samples) {
     const sides =
       to === undefined || to.subject === of.subject ? of.subject : `${of.subject} / ${to.subject}`;
     const unit = to === undefined ? unitOf(group, of.figure) : undefined;
-    const limit = limitText(bar);
-    if (values.length === 0) return { claim, sides, unit, limit, outcome: 'not measured' };
+    const limit = limitText(bar, unit);
+    const bound = bar.atLeast ?? bar.moreThan ?? bar.atMost;
+    if (values.length === 0) return { claim, sides, unit, limit, bound, outcome: 'not measured' };
     const value = spread(values);
     return {
       claim,
       sides,
       unit,
       limit,
+      bound,
       value,
       outcome: limit === '' ? 'reported' : holds(bar, value.median) ? 'met' : 'missed',
     };
@@ -51,9 +55,14 @@ function holds({ atLeast, moreThan, atMost }, value) {
   );
 }
 
-/** @param {import('./group.js').Bar} bar */
-function limitText({ atLeast, moreThan, atMost }) {
-  if (atLeast !== undefined) return `>= ${atLeast}`;
-  if (moreThan !== undefined) return `> ${moreThan}`;
-  return atMost === undefined ? '' : `<= ${atMost}`;
+/**
+ * @param {import('./group.js').Bar} bar
+ * @param {import('./units.js').Unit | undefined} unit
+ */
+function limitText({ atLeast, moreThan, atMost }, unit) {
+  const text = (/** @type {number} */ limit) =>
+    unit === undefined || limit === 0 ? String(limit) : figureText(limit, unit);
+  if (atLeast !== undefined) return `>= ${text(atLeast)}`;
+  if (moreThan !== undefined) return `> ${text(moreThan)}`;
+  return atMost === undefined ? '' : `<= ${text(atMost)}`;
 }

@@ -9,22 +9,30 @@ const REACH = 20;
 /** @param {import('../../runner/judge.js').Verdict[]} verdicts */
 export function verdictRows(verdicts) {
   return html`<div class="verdicts">${verdicts.map(
-    ({ claim, sides, unit, limit, value, outcome }) => html`<div class="verdict ${outcome.replace(' ', '-')}">
+    ({
+      claim,
+      sides,
+      unit,
+      limit,
+      bound,
+      value,
+      outcome,
+    }) => html`<div class="verdict ${outcome.replace(' ', '-')}">
 <span class="claim">${claim}<small>${sides}</small></span>
 <span class="ratio">${value === undefined ? '' : html`<b>${figureText(value.median, unit)}</b>${value.min === value.max ? undefined : html` <small>${figureText(value.min, unit)} to ${figureText(value.max, unit)}</small>`}`}</span>
 <span class="limit">${limit}</span><span class="outcome">${outcome}</span>
-${value === undefined ? undefined : gauge(value, limit, outcome)}</div>`,
+${value === undefined ? undefined : gauge(value, limit, bound, outcome)}</div>`,
   )}</div>`;
 }
 
 /**
  * @param {import('../../runner/statistics.js').Spread} value
  * @param {string} limit
+ * @param {number | undefined} bound
  * @param {string} outcome
  */
-function gauge({ median, min, max }, limit, outcome) {
-  const bound = Number(limit.replace(/^[<>]=? /, ''));
-  if (limit === '' || bound === 0) return undefined;
+function gauge({ median, min, max }, limit, bound, outcome) {
+  if (bound === undefined || bound === 0) return undefined;
   const at = (/** @type {number} */ ratio) =>
     percent(
       Math.min(0.985, Math.max(0.015, 0.5 + Math.log(Math.max(ratio, 1e-9) / bound) / Math.log(REACH) / 2)),
