@@ -85,8 +85,8 @@ const rows: Record<string, { readonly setup: Setup; see(rival: Rival): Promise<s
 
 describe('docs/guide/http.md states what is observed of each limiter:', () => {
   it('their names and versions, in rows that are all run', () => {
-    const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-    const named = rivals.map((name) => (name === 'sluice' ? name : `${name} ${devDependencies[name]}`));
+    const { dependencies } = JSON.parse(readFileSync(`${root}test/package.json`, 'utf8'));
+    const named = rivals.map((name) => (name === 'sluice' ? name : `${name} ${dependencies[name]}`));
     expect([...shown]).toHaveLength(Object.keys(rows).length + 1);
     expect(shown.get('')).toEqual(named);
   });
