@@ -25,13 +25,14 @@ const machines = /** @type {Record<string, RegExp>} */ ({
   x64: /x86[-_]64|AMD64/i,
   arm64: /aarch64|arm64/i,
 });
-const version = '14';
 
 /**
  * Returns the command of a tool of LLVM.
  * @param {'ld64.lld' | 'llvm-readobj' | 'llvm-readelf' | 'llvm-nm' | 'llvm-objdump'} tool
  */
 export function findLlvm(tool) {
+  // The linker of LLVM 14 cannot leave out the names of local functions.
+  const version = tool === 'ld64.lld' ? '16' : '14';
   const found = [`${tool}-${version}`, tool].find((name) => spawnSync(name, ['--version']).status === 0);
   if (found !== undefined) return found;
   throw new Error(`${tool} is not installed (Debian: ${tool === 'ld64.lld' ? 'lld' : 'llvm'}-${version})`);

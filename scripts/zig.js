@@ -80,7 +80,7 @@ function gypOf(os) {
 }
 
 /** @param {import('./prebuilds.js').Target} target */
-function compilerFlags({ os }) {
+function compilerFlags({ name, os }) {
   const gyp = gypTarget();
   const defines = [
     ...gyp.defines,
@@ -88,11 +88,14 @@ function compilerFlags({ os }) {
     'NODE_GYP_MODULE_NAME=sluice',
     'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
     'BUILDING_NODE_EXTENSION',
+    'SLUICE_STATIC_RUNTIME',
   ];
   return [
     ...defines.map((define) => `-D${define}`),
     ...gyp.cflags_cc,
-    ...['-Werror', '-O3', '-g0', '-fno-rtti', '-fno-strict-aliasing'],
+    // Most servers have glibc. Elsewhere the size counts more: one tarball has the binaries of all platforms.
+    name.endsWith('-glibc') ? '-O3' : '-Os',
+    ...['-Werror', '-g0', '-fno-rtti', '-fno-strict-aliasing'],
     ...(os === 'win' ? [] : ['-fPIC']),
     ...['-isystem', nodeHeaders(), '-isystem', join(root, 'node_modules', 'node-addon-api'), '-Inative'],
   ];
@@ -197,7 +200,7 @@ async function linkForMac(program, target, scratch, object, library) {
     oldest,
     oldest,
   ];
-  const shape = ['-bundle', '-dead_strip', '-S', '-adhoc_codesign', '-undefined', 'dynamic_lookup'];
+  const shape = ['-bundle', '-dead_strip', '-x', '-S', '-adhoc_codesign', '-undefined', 'dynamic_lookup'];
   const system = join(dirname(program), 'lib', 'libc', 'darwin', 'libSystem.11.tbd');
   const names = ['-exported_symbols_list', exported, '-o', library];
   await run(findLlvm('ld64.lld'), [...options, ...shape, ...names, object, ...archives, system]);
