@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
+import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import {
   arrays,
@@ -9,7 +10,7 @@ import {
   resolveResults,
   stagedRecords,
 } from '../binding/index.js';
-import { Options, optionError, type SluiceError } from '../input/index.js';
+import { errorText, Options, optionError, type SluiceError } from '../input/index.js';
 import {
   type Call,
   type ConsumedBy,
@@ -72,6 +73,7 @@ export class OrderLoop<T> {
   /** The orders that the last #take() returned. Handlers were given the first `#started` of them. */
   #batch: Array<Taken<T>> = [];
   #started = 0;
+  #hasWarned = false;
   /**
    * How many orders native `take` has returned that are only in the staging buffer, because #take() has not finished.
    * #leaving() puts them back and sets -1, so that #take() returns none.
@@ -209,6 +211,18 @@ export class OrderLoop<T> {
       hold.expire();
     }
     if (failures.hasSubscribers) failures.publish({ order, error, reservation });
+    else this.#warn(error);
+  }
+
+  /** Warns of the first failure that has no subscriber: a fault of the handler would cancel each order silently. */
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      `gate.consume: a handler failed, which cancels its order: ${errorText(error)}. The diagnostics channel ` +
+        'sluice:gate:handler-failed has each failure; with a subscriber there is no warning.',
+      { type: 'SluiceWarning', code: 'SLUICE_GATE_HANDLER' },
+    );
   }
 
   /** Ends the consumption of this gate object, if it consumes, and frees the queue for another consumer at once. */

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Options } from '../input/index.js';
+import { errorText, type Options } from '../input/index.js';
 import { isPromise } from './promises.js';
 import type { RefusalInfo } from './refusal.js';
 
@@ -39,17 +39,9 @@ export class Notices<Request> {
     if (callbackFailed.hasSubscribers) callbackFailed.publish({ request, option, error });
     if (this.#warned.has(option)) return;
     this.#warned.add(option);
-    process.emitWarning(`${this.#where}: ${option} has failed: ${shown(error)}`, {
+    process.emitWarning(`${this.#where}: ${option} has failed: ${errorText(error)}`, {
       type: 'SluiceWarning',
       code: 'SLUICE_HTTP_CALLBACK',
     });
-  }
-}
-
-function shown(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return 'an error that cannot be shown';
   }
 }

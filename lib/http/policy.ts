@@ -1,5 +1,5 @@
-import { Options, optionError } from '../input/index.js';
-import type { Allowed, Decision, Denied, Key, Limiter } from '../limiter/index.js';
+import { adviceError, Options, optionError } from '../input/index.js';
+import { type Allowed, type Decision, type Denied, type Key, Limiter } from '../limiter/index.js';
 import { ipv6PrefixOf } from './address.js';
 import { Asking, type AskingOptions, knownOfAsking, type Question } from './asking.js';
 import { type Blocker, type BlockOptions, blockOption } from './block.js';
@@ -133,6 +133,8 @@ export class Policy<Request> {
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
     this.where = where;
+    if (options instanceof Limiter)
+      throw adviceError(where, 'an object of options', 'got a Limiter: pass { limiter }');
     const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
     this.#asking = new Asking(where, given, defaultKey);
     const { limiter, plans } = this.#asking;

@@ -97,6 +97,15 @@ function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? shownObject(value) : cut(String(value));
 }
 
+/** Returns what a program threw, as a text. */
+export function errorText(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}
+
 /** The public classes of this copy of the package, by name. */
 const ours = new Map<string, unknown>();
 export function isOurs(type: { readonly name: string }): void {

@@ -2,6 +2,7 @@ export { onAbort } from './abort.js';
 export {
   adviceError,
   constructorError,
+  errorText,
   fieldError,
   isOurs,
   isRecordError,

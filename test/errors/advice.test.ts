@@ -1,5 +1,7 @@
 // Messages that say what to do instead.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Gate, Limiter, Queue, record, Stock, u32, u53 } from 'sluice';
+import { limit } from 'sluice/http';
 import { expect, it } from 'vitest';
 
 const Order = record({ id: u53, sku: u32, quantity: u32 });
@@ -74,4 +76,43 @@ it.each([
   expect(() => structuredClone(object)).toThrow(
     /send the handle of a queue or gate instead.* could not be cloned/,
   );
+});
+
+it('a limiter in place of the options of a middleware is refused', () => {
+  const limiter = Limiter.create({ queueDepth: { max: 1 } });
+  expect(() => limit(limiter as never)).toThrow(
+    'limit: expected an object of options, got a Limiter: pass { limiter }',
+  );
+});
+
+it('the first failure of a handler is a warning, unless a channel has it', async () => {
+  const warnings: string[] = [];
+  const listen = ({ message, code }: Error & { code?: string }) => {
+    if (code === 'SLUICE_GATE_HANDLER') warnings.push(message);
+  };
+  process.on('warning', listen);
+  const run = async (): Promise<void> => {
+    const orders = Queue.create(Order, { capacity: 8 });
+    const items = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
+    const failing = Gate.create({
+      queue: orders,
+      stock: items,
+      fields: { sku: 'sku', quantity: 'quantity' },
+    });
+    for (let id = 0; id < 3; id++) failing.admit({ id, sku: 1, quantity: 1 });
+    orders.close();
+    await failing.consume(() => {
+      throw new ReferenceError('charg is not defined');
+    });
+    await new Promise(setImmediate);
+  };
+  await run();
+  expect(warnings.length).toBe(1);
+  expect(warnings[0]).toContain('which cancels its order: ReferenceError: charg is not defined');
+  const ignore = (): void => {};
+  subscribe('sluice:gate:handler-failed', ignore);
+  await run();
+  unsubscribe('sluice:gate:handler-failed', ignore);
+  process.off('warning', listen);
+  expect(warnings.length).toBe(1);
 });
