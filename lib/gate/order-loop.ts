@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
-import process from 'node:process';
 import { clearTimeout, setTimeout } from 'node:timers';
 import {
   arrays,
