@@ -226,7 +226,9 @@ describe('in a bundle that was moved elsewhere', { timeout: 300_000 }, () => {
     const inject = [join(modules, 'postject/dist/cli.js'), 'shop', 'NODE_SEA_BLOB', 'sea.blob'];
     expectSuccess(run(process.execPath, [...inject, '--sentinel-fuse', fuse], out));
     mkdirSync(elsewhere);
-    for (const file of ['shop', 'sluice.node']) copyFileSync(join(out, file), join(elsewhere, file));
+    copyFileSync(join(out, 'shop'), join(elsewhere, 'shop'));
+    const binary = join(modules, 'sluice/prebuilds/linux-x64/sluice.glibc.node');
+    copyFileSync(binary, join(elsewhere, 'sluice.node'));
     rmSync(out, { recursive: true });
     expect(expectSuccess(run(join(elsewhere, 'shop'), [], temporary))).toBe(printed);
   });
