@@ -23,9 +23,9 @@ if (command === 'bench') {
 } else if (command === 'trace') {
   const { trace } = await import('../dist/trace/command.js');
   process.exitCode = await trace(args);
-} else if (command === '--version' || command === '-v') {
+} else if (command === '--version' || command === '-v' || command === 'version') {
   console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version);
-} else if (command === undefined || command === '--help' || command === '-h') {
+} else if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
   console.log(usage);
 } else {
   console.error(`sluice: unknown command ${JSON.stringify(command)}\n\n${usage}`);

@@ -1,5 +1,5 @@
 /**
- * What a reader has around a snippet of the documentation: declarations of the names that it uses and does not declare.
+ * The surroundings of a snippet of the documentation declare the names that it uses and does not declare itself.
  */
 
 /** A declaration, and the names that it needs itself. */

@@ -1,4 +1,4 @@
-// What a program is told if the binary cannot be loaded, and how it names the binary to load.
+// The error of a program whose binary cannot be loaded, and the variable that names the binary.
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -19,9 +19,9 @@ import { ledgerLua, saleLua } from './sale-lua.js';
  *
  * Answers: 'ok' or 'dup', the fence, the number of the last batch, a list for each item (granted so far, free, leased
  * by all, ms since units were wanted or -1, 1 if closed), the answers to the operations as JSON, and the last of the
- * next announcements, followed by the ids of each as JSON. Or 'fenced' and the number, if the lease is another's or
- * nobody's by now; 'gap' and the number, if the server does not have the batch before, or has a later count; 'gone', if
- * there is no sale; 'format' and its version.
+ * next announcements, followed by the ids of each as JSON. Or 'fenced' and the number, if another registration has the
+ * lease, or it has ended; 'gap' and the number, if the server does not have the batch before, or has a later count;
+ * 'gone', if there is no sale; 'format' and its version.
  */
 export const sync: Script = new Script(`${saleLua}
 local member, fence, ttl, count, seq, operations = arg(), number(), number(), number(), number(), number()

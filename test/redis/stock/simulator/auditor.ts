@@ -322,7 +322,7 @@ export class Auditor {
       if (found === undefined) return;
       account.lines = account.possible.find((lines) => sameLines(lines, found.lines));
       if (account.lines === undefined) this.#fail(account, `holds ${JSON.stringify(found.lines)}`);
-      // Who was told it before knows to say it again at the next return.
+      // A member that had heard of it says it again at the next return, unless the member is gone.
       account.told.set(found.reservation, told ?? this.fact(by));
       const { state } = found;
       const isKnown = told !== undefined && final?.state === state;
