@@ -1,8 +1,8 @@
 // Helpers of clang-format.js, clang-tidy.js, wasm-check.js and compile-commands.js. They find a tool of clang, in one
 // fixed version because every major version formats and warns a little differently, and the C++ sources.
 
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -27,13 +27,16 @@ export function skip(reason) {
   process.exit(process.env.CI ? 1 : 0);
 }
 
-/** @param {string[]} directories @param {RegExp} pattern */
+/**
+ * Returns the files under the directories that git tracks or would track: no installed package, and nothing that a
+ * link leads to.
+ * @param {string[]} directories @param {RegExp} pattern
+ */
 export function sourcesIn(directories, pattern) {
-  return directories.flatMap((directory) =>
-    readdirSync(directory, { recursive: true, encoding: 'utf8' })
-      .filter((file) => pattern.test(file))
-      .map((file) => join(directory, file)),
-  );
+  const listed = execFileSync('git', ['ls-files', '-coz', '--exclude-standard', '--', ...directories], {
+    encoding: 'utf8',
+  });
+  return listed.split('\0').filter((file) => pattern.test(file) && existsSync(file));
 }
 
 /**

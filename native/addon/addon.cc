@@ -33,10 +33,8 @@ void pin_library() {
 
 // Returns whether the process is one of Bun, and not of Node.js.
 bool is_bun(Napi::Env env) {
-  const Napi::Value process = env.Global().Get("process");
-  if (!process.IsObject()) return false;
-  const Napi::Value versions = process.As<Napi::Object>().Get("versions");
-  return versions.IsObject() && versions.As<Napi::Object>().Has("bun");
+  const Napi::Object versions = sluice::nested(sluice::nested(env.Global(), "process"), "versions");
+  return !sluice::get(versions, "bun").IsEmpty();
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) try {

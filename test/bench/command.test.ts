@@ -73,7 +73,9 @@ test('a checkout without a compiler has all groups', () => {
 });
 
 test('a command that does not exist is answered with the usage', () => {
-  const { status, stdout } = sluice('bnech');
+  const { status, stdout, stderr } = sluice('bnech');
   expect(status).toBe(2);
-  expect(stdout).toContain('Usage: sluice <command>');
+  expect(stdout).toBe('');
+  expect(stderr).toContain('unknown command "bnech"');
+  expect(stderr).toContain('Usage: sluice <command>');
 });

@@ -17,7 +17,10 @@ describe('a bar', () => {
     // The rounds' quotients 8/2, 9/3 and 10/2.5 are 4, 3 and 4. The medians are 9 and 2.5: their quotient would be 3.6.
     expect(verdicts[0]).toEqual({
       claim: 'speed vs Atomics ring',
+      sides: 'sluice / Atomics ring',
+      unit: undefined,
       limit: '>= 3.5',
+      bound: 3.5,
       value: { median: 4, min: 3, max: 4 },
       outcome: 'met',
     });
@@ -38,7 +41,14 @@ describe('a bar', () => {
   });
 
   it('whose figure could not be measured is neither met nor missed', () => {
-    expect(verdicts[1]).toEqual({ claim: 'speed vs Redis', limit: '>= 2', outcome: 'not measured' });
+    expect(verdicts[1]).toEqual({
+      claim: 'speed vs Redis',
+      sides: 'sluice / Redis',
+      unit: undefined,
+      limit: '>= 2',
+      bound: 2,
+      outcome: 'not measured',
+    });
   });
 });
 
