@@ -1,7 +1,7 @@
 // The bells of the addon. A Bell wakes one thread, and any thread can ring it. A BellListener belongs to the event loop
 // of the thread to wake, and calls a function there when the bell rings. On Linux a bell is an eventfd: a thread sleeps
-// on it in wait(), and libuv polls it for a listener. Elsewhere wait() sleeps on a condition variable, and a listener is
-// a uv_async. In Bun a listener is a uv_async on Linux too.
+// on it in wait(), and libuv polls it for a listener. Elsewhere wait() sleeps on a condition variable, and a listener
+// is a uv_async. In Bun a listener is a uv_async on Linux too.
 #pragma once
 
 #include <node_api.h>
