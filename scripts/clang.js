@@ -1,10 +1,11 @@
 // Helpers of clang-format.js, clang-tidy.js, wasm-check.js and compile-commands.js. They find a tool of clang, in one
 // fixed version because every major version formats and warns a little differently, and the C++ sources.
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { listFiles } from './files.js';
 
 const version = '14';
 
@@ -27,16 +28,9 @@ export function skip(reason) {
   process.exit(process.env.CI ? 1 : 0);
 }
 
-/**
- * Returns the files under the directories that git tracks or would track: no installed package, and nothing that a
- * link leads to.
- * @param {string[]} directories @param {RegExp} pattern
- */
+/** @param {string[]} directories @param {RegExp} pattern */
 export function sourcesIn(directories, pattern) {
-  const listed = execFileSync('git', ['ls-files', '-coz', '--exclude-standard', '--', ...directories], {
-    encoding: 'utf8',
-  });
-  return listed.split('\0').filter((file) => pattern.test(file) && existsSync(file));
+  return listFiles(directories).filter((file) => pattern.test(file));
 }
 
 /**

@@ -3,10 +3,10 @@
 //
 //   node scripts/structure.js
 
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { listFiles } from './files.js';
 
 /** Text by path, relative to the root. @typedef {ReadonlyMap<string, string>} Tree */
 /** Returns the violations of a rule, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
@@ -261,14 +261,9 @@ export function violations(tree, names = Object.keys(rules)) {
  * @returns {Map<string, string>}
  */
 export function readTree(root) {
-  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  const written = listed
-    .split('\n')
+  const written = listFiles([], root)
     .filter((file) => /\.(h|cc|cpp|ts|mts|cts|js|mjs|cjs|md|map)$/.test(file))
-    .filter((file) => !file.startsWith('bench/results/') && existsSync(join(root, file)));
+    .filter((file) => !file.startsWith('bench/results/'));
   return new Map(written.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 }
 

@@ -1,13 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { listFiles } from '../../scripts/files.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const pages = [
-  ...readdirSync(root),
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
-].filter((name) => name.endsWith('.md') && !/^docs\/(?:node_modules|reference)\//.test(name));
+const pages = listFiles().filter((name) => /^(?:docs\/.*|[^/]*)\.md$/.test(name));
 
 /** Links into the repository are absolute in README.md, so that they also lead somewhere from the page on npm. */
 const { repository: source } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { answerToAdmission } from '../../examples/flash-sale/answers.js';
 import { outcomes, reserveResults } from '../../lib/binding/contract.js';
+import { mistyped } from '../mistyped.js';
 
 const page = readFileSync(fileURLToPath(new URL('../../docs/outcomes.md', import.meta.url)), 'utf8');
 const [, first = ''] = page.split('\n## What gate.admit answers\n');
@@ -31,6 +32,6 @@ it.each([...shown])(
   'docs/outcomes.md has the status that the flash sale sends: %s, %i',
   (outcome, status) => {
     const admission = { outcome, reservation: 1n, state: 'held', tier: 'token-bucket', retryAfterMs: 1 };
-    expect(answerToAdmission(admission as never).status).toBe(status);
+    expect(answerToAdmission(mistyped(admission)).status).toBe(status);
   },
 );

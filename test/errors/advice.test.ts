@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Gate, Limiter, Queue, record, Stock, u32, u53 } from 'sluice';
 import { limit } from 'sluice/http';
 import { expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 
 const Order = record({ id: u53, sku: u32, quantity: u32 });
 const option = { code: 'ERR_SLUICE_OPTION', name: 'TypeError' };
@@ -13,14 +14,14 @@ it.each([
   ['ttlms', 'ttlMs'],
   ['overfolw', 'overflow'],
 ])('the option %s is probably %s', (name, meant) => {
-  const create = () => Queue.create(Order, { capacity: 8, [name]: 1 } as never);
+  const create = () => Queue.create(Order, mistyped({ capacity: 8, [name]: 1 }));
   expect(create).toThrow(
     `Queue.create: unknown option "${name}": did you mean ${meant}? (options: capacity, `,
   );
 });
 
 it.each(['sluice', 'x', 'c'.repeat(1_000)])('no option is like %s', (name) => {
-  const create = () => Queue.create(Order, { capacity: 8, [name]: 1 } as never);
+  const create = () => Queue.create(Order, mistyped({ capacity: 8, [name]: 1 }));
   expect(create).toThrow(
     expect.objectContaining({ ...option, message: expect.not.stringContaining('mean') }),
   );
@@ -50,22 +51,22 @@ const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }] });
 const gate = Gate.create({ queue, stock, fields: { sku: 'sku', quantity: 'quantity' } });
 
 it('attach names the class that a handle belongs to', () => {
-  expect(() => Gate.attach(Order, queue.handle as never)).toThrow(
+  expect(() => Gate.attach(Order, mistyped(queue.handle))).toThrow(
     'got the handle of a queue: use Queue.attach',
   );
-  expect(() => Queue.attach(Order, gate.handle as never)).toThrow(
+  expect(() => Queue.attach(Order, mistyped(gate.handle))).toThrow(
     'got the handle of a gate: use Gate.attach',
   );
 });
 
 it('attach asks for the handle of an object that was passed itself', () => {
-  expect(() => Queue.attach(Order, queue as never)).toThrow('got the queue itself: pass queue.handle');
-  expect(() => Gate.attach(Order, gate as never)).toThrow('got the gate itself: pass gate.handle');
-  expect(() => Queue.attach(Order, Limiter.create({ queueDepth: { max: 1 } }) as never)).toThrow(
+  expect(() => Queue.attach(Order, mistyped(queue))).toThrow('got the queue itself: pass queue.handle');
+  expect(() => Gate.attach(Order, mistyped(gate))).toThrow('got the gate itself: pass gate.handle');
+  expect(() => Queue.attach(Order, mistyped(Limiter.create({ queueDepth: { max: 1 } })))).toThrow(
     'got a limiter itself: use Limiter.attach with its handle',
   );
-  expect(() => Stock.attach([] as never)).toThrow('got an array of 0');
-  expect(() => Stock.attach(structuredClone(stock) as never)).toThrow('sent in place of stock.handle?');
+  expect(() => Stock.attach(mistyped([]))).toThrow('got an array of 0');
+  expect(() => Stock.attach(mistyped(structuredClone(stock)))).toThrow('sent in place of stock.handle?');
 });
 
 it.each([
@@ -80,7 +81,7 @@ it.each([
 
 it('a limiter in place of the options of a middleware is refused', () => {
   const limiter = Limiter.create({ queueDepth: { max: 1 } });
-  expect(() => limit(limiter as never)).toThrow(
+  expect(() => limit(mistyped(limiter))).toThrow(
     'limit: expected an object of options, got a Limiter: pass { limiter }',
   );
 });

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { listFiles } from '../../scripts/files.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const here = join('test', 'types', 'casts.test.ts');
@@ -10,9 +11,9 @@ const mistyped = join('test', 'mistyped.ts');
 
 /** Returns the lines that match the pattern, with their places, in the files of `folder`. */
 function lines(folder: string, pattern: RegExp): string[] {
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter((file) => /\.[cm]?[jt]s$/.test(file) && file !== here && file !== mistyped);
+  const files = listFiles([folder]).filter(
+    (file) => /\.[cm]?[jt]s$/.test(file) && file !== here && file !== mistyped,
+  );
   expect(files).not.toEqual([]);
   return files.flatMap((file) =>
     readFileSync(join(root, file), 'utf8')
