@@ -26,9 +26,10 @@ import { bare, constructorError, isOurs, Options, optionError } from '../input/i
 import { attachLimiter, type Key, type Limiter, nativeLimiter, takesKey } from '../limiter/index.js';
 import {
   type AttachOptions,
+  attachQueue,
   insideQueue,
   type OverflowLayer,
-  Queue,
+  type Queue,
   type QueueInside,
 } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
@@ -195,9 +196,9 @@ export class Gate<T> implements Disposable {
       return part;
     };
     try {
-      const queue = own(Queue.attach(record, publicHandle('queue', handles.queue), options));
-      const limiter = handles.limiter && own(attachLimiter(handles.limiter));
-      const stock = handles.stock && own(attachStock(handles.stock));
+      const queue = own(attachQueue(where, record, publicHandle('queue', handles.queue), options));
+      const limiter = handles.limiter && own(attachLimiter(where, handles.limiter));
+      const stock = handles.stock && own(attachStock(where, handles.stock));
       const parts = nativeParts(queue, limiter, stock);
       return new Gate(maker, { queue, limiter, stock }, handles.fields, (staging) =>
         made(where, native.attachGate(checked, parts, staging)),

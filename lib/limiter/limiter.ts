@@ -67,7 +67,7 @@ const tightestWord = limiterStaging.tightest / 8;
  * native code trusts its callers.
  */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
-export let attachLimiter: (handle: NativeHandle) => Limiter;
+export let attachLimiter: (where: string, handle: NativeHandle) => Limiter;
 
 /** Whether decisions hold depth until their `release()`. A depth tier that follows a queue holds none. */
 export let holdsDepth: (limiter: Limiter) => boolean;
@@ -153,7 +153,8 @@ export class Limiter implements Disposable {
    * const limiter = Limiter.attach(workerData.limiter);
    */
   static attach(handle: LimiterHandle): Limiter {
-    return attachLimiter(checkedHandle('Limiter.attach', 'limiter', handle));
+    const where = 'Limiter.attach';
+    return attachLimiter(where, checkedHandle(where, 'limiter', handle));
   }
 
   static {
@@ -163,8 +164,8 @@ export class Limiter implements Disposable {
     roomsOf = (limiter, key) => readRooms(limiter.#native, limiter.#words, key);
   }
 
-  static #attach(this: void, handle: NativeHandle): Limiter {
-    return new Limiter(maker, (staging) => made('Limiter.attach', native.attachLimiter(handle, staging)));
+  static #attach(this: void, where: string, handle: NativeHandle): Limiter {
+    return new Limiter(maker, (staging) => made(where, native.attachLimiter(handle, staging)));
   }
 
   /** Names the limiter to other threads: survives structured clone (`workerData`, `postMessage`). */

@@ -20,6 +20,6 @@ export type {
   WaitOptions,
 } from './options.js';
 export { Permit } from './permit.js';
-export { insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';
+export { attachQueue, insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';
 export type { QueueStats, WaitStats } from './stats.js';
 export { WaitHistogram } from './wait-histogram.js';

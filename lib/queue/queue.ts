@@ -60,6 +60,14 @@ export interface QueueInside<T> {
 }
 export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
+/** `Queue.attach`, with another name in the messages of its errors. */
+export let attachQueue: <T>(
+  where: string,
+  record: RecordType<T>,
+  handle: QueueHandle,
+  options: AttachOptions<T> | undefined,
+) => Queue<T>;
+
 /**
  * A bounded queue of typed records in native memory, shared by all threads of the process: any number of producers, one
  * consumer. The records of one producer leave in the order in which it pushed them; the records of several producers in
@@ -171,7 +179,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * const queue = Queue.attach(Order, workerData.queue);
    */
   static attach<T>(record: RecordType<T>, handle: QueueHandle, options?: AttachOptions<T>): Queue<T> {
-    const where = 'Queue.attach';
+    return Queue.#attach('Queue.attach', record, handle, options);
+  }
+
+  static #attach<T>(
+    this: void,
+    where: string,
+    record: RecordType<T>,
+    handle: QueueHandle,
+    options: AttachOptions<T> | undefined,
+  ): Queue<T> {
     checkRecord(where, record);
     const checked = checkedHandle(where, 'queue', handle);
     const onOverflow = new Options(where, options, ['onOverflow']).get('onOverflow');
@@ -683,6 +700,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       consumer: queue.#consumer,
       layer: queue.#layer,
     });
+    attachQueue = Queue.#attach;
   }
 }
 isOurs(Queue);

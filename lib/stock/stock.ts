@@ -65,7 +65,7 @@ const { holdMs: holdMsMax } = stockLimits;
 export let nativeStock: (stock: Stock) => NativeStock;
 /** Why the ledger needs users, as far as this object knows: one of its items, in words. */
 export let whyUsers: (stock: Stock) => string;
-export let attachStock: (handle: NativeHandle) => Stock;
+export let attachStock: (where: string, handle: NativeHandle) => Stock;
 /** Stages the summed lines of a cart for a native call of a gate. */
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
 /**
@@ -151,7 +151,8 @@ export class Stock implements Disposable {
    * const stock = Stock.attach(workerData.stock);
    */
   static attach(handle: StockHandle): Stock {
-    return attachStock(checkedHandle('Stock.attach', 'stock', handle));
+    const where = 'Stock.attach';
+    return attachStock(where, checkedHandle(where, 'stock', handle));
   }
 
   /**
@@ -184,8 +185,8 @@ export class Stock implements Disposable {
     sellUntil = (stock, sku, atBootMs) => stock.#items.sellUntil(sku, atBootMs);
   }
 
-  static #attach(this: void, handle: NativeHandle): Stock {
-    return new Stock(maker, (staging) => made('Stock.attach', native.attachStock(handle, staging)));
+  static #attach(this: void, where: string, handle: NativeHandle): Stock {
+    return new Stock(maker, (staging) => made(where, native.attachStock(handle, staging)));
   }
 
   /** Names the ledger to other threads: survives structured clone (`workerData`, `postMessage`). */

@@ -287,10 +287,13 @@ describe('a gate', () => {
   it('is not attached with another record, nor by the handle of something else', () => {
     const queue = Queue.create(Order, { capacity: 4 });
     const gate = Gate.create({ queue });
-    expectError(
-      thrown(() => Gate.attach(record({ id: u64 }), gate.handle)),
-      'ERR_SLUICE_SCHEMA',
-    );
+    const otherRecord = thrown(() => Gate.attach(record({ id: u64 }), gate.handle));
+    expectError(otherRecord, 'ERR_SLUICE_SCHEMA');
+    expect(otherRecord).toMatchObject({ message: expect.stringMatching(/^Gate\.attach: /) });
+    expect(thrown(() => Gate.attach(mistyped(undefined), gate.handle))).toMatchObject({
+      code: 'ERR_SLUICE_OPTION',
+      message: expect.stringMatching(/^Gate\.attach: record: /),
+    });
     expectError(
       thrown(() => Gate.attach(Order, mistyped(queue.handle))),
       'ERR_SLUICE_OPTION',
