@@ -1,19 +1,19 @@
-import type { Options } from './input/index.js';
+import type { Complete, Options } from './input/index.js';
 
 /** How long an order waits after a failure, before its next attempt. */
 export interface BackoffOptions {
   /** The wait after the first failure, in milliseconds: 0 to 86,400,000. Default: 100. */
-  readonly baseMs?: number;
+  readonly baseMs?: number | undefined;
   /** The factor from each wait to the next: 1 to 1,000. Default: 2. */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /** The longest wait, in milliseconds: 0 to 86,400,000. Default: 30,000. */
-  readonly maxMs?: number;
+  readonly maxMs?: number | undefined;
   /** The largest part of a wait that is left out at random: 0 (none) to 1 (all). Default: 0.5. */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
 }
 
 /** The options, checked. */
-export type Backoff = Required<BackoffOptions>;
+export type Backoff = Complete<BackoffOptions>;
 
 const dayMs = 86_400_000;
 

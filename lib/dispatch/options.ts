@@ -25,35 +25,37 @@ export interface DispatchOptions<T> {
    * Returns the key of an order: a number, a bigint or a string. Orders of one key are handled one after the other, in
    * their order. Absent: orders are handled in any order. It must not change the order.
    */
-  readonly by?: (order: T) => number | bigint | string;
+  readonly by?: ((order: T) => number | bigint | string) | undefined;
   /** The most handlers that run at the same time in one worker: 1 to 1,024. Default: 1. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * The most orders that the crew has taken and not finished, those that wait for another attempt included. Default:
    * the gate's `maxInHand`, which is also the most; for a queue 1,024, and at most 65,536.
    */
-  readonly maxInHand?: number;
+  readonly maxInHand?: number | undefined;
   /** How often, and when, an order that failed is handed out again. */
-  readonly retries?: {
-    /** The most times that an order is handed out again: 0 to 1,000,000. Default: 5. */
-    readonly max?: number;
-    /** How long an order waits after each failure. */
-    readonly backoff?: BackoffOptions;
-  };
+  readonly retries?:
+    | {
+        /** The most times that an order is handed out again: 0 to 1,000,000. Default: 5. */
+        readonly max?: number | undefined;
+        /** How long an order waits after each failure. */
+        readonly backoff?: BackoffOptions | undefined;
+      }
+    | undefined;
   /**
    * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
    * has failed, and `hold.signal` aborts; a worker that does not say so within another second is replaced.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /** Numbers of processors. Worker i runs on `cpus[i % cpus.length]` only. Linux; elsewhere see `CrewStats.pinning`. */
-  readonly cpus?: readonly number[];
+  readonly cpus?: readonly number[] | undefined;
   /** Given to the handler module's `setup`. It is copied by structured clone. */
-  readonly data?: unknown;
+  readonly data?: unknown | undefined;
   /**
    * The limits of each worker's memory, as for `new Worker`. A worker that exceeds them ends, and is replaced.
    * `maxOldGenerationSizeMb` is at least 16, `stackSizeMb` at least 0.5: with less, no worker can start.
    */
-  readonly resourceLimits?: ResourceLimits;
+  readonly resourceLimits?: ResourceLimits | undefined;
 }
 
 const workersMax = 64;
@@ -150,7 +152,7 @@ function checkedLimits(given: Options): ResourceLimits | undefined {
 /** The options of `Crew.close`. */
 export interface CloseOptions {
   /** How long to wait for the handlers that run, in milliseconds: 0 to 2,147,483,647. Default: 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export function checkedClose(options: unknown): number {

@@ -14,28 +14,29 @@ export interface GateOptions<T> {
    */
   readonly queue: Queue<T>;
   /** Absent: no limit. A limiter with keys needs a `key` in each `admit`. */
-  readonly limiter?: Limiter;
+  readonly limiter?: Limiter | undefined;
   /** Absent: nothing is reserved. */
-  readonly stock?: Stock;
+  readonly stock?: Stock | undefined;
   /**
    * The fields of the record that make the request to the stock: `sku` and `quantity`, without which each `admit` needs
-   * `lines`; `user`, needed if an item has a per-user limit or is in a group; `id`, which makes admission idempotent.
-   * Types: u8, u16, u32, u53, u64; all but `quantity` may also be utf8. Whatever room a utf8 field has, a `sku` is 1 to
-   * 32 bytes long, a `user` 1 to 64 and an `id` 1 to 256.
+   * `lines`; `user`, needed if an item has a per-user limit or is in a group, also one that is added later; `id`, which
+   * makes admission idempotent. Types: u8, u16, u32, u53, u64; all but `quantity` may also be utf8. A utf8 `sku` names
+   * items whose sku is a text, and no others. Whatever room a utf8 field has, a `sku` is 1 to 32 bytes long, a `user`
+   * 1 to 64 and an `id` 1 to 256.
    */
-  readonly fields?: PartFields<T>;
+  readonly fields?: PartFields<T> | undefined;
   /**
    * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The `concurrency` of
    * `consume` cannot exceed it. Each place takes the record's bytes and 64 more, once it is first used.
    */
-  readonly maxInHand?: number;
+  readonly maxInHand?: number | undefined;
   /**
    * Makes all of the gate's own memory (not its parts') resident at creation, so that it cannot run out later: a system
    * that has too little refuses it, or ends the process, at creation. This takes some tenths of a second for each
    * gigabyte. Default: false; then creation takes only address space, and a page becomes resident when it is first
    * written.
    */
-  readonly commit?: boolean;
+  readonly commit?: boolean | undefined;
 }
 
 /** The options of `Gate.admit`: what an order has besides its record. */
@@ -55,25 +56,25 @@ export interface AdmitOptions {
 /** The options of `Gate.consume`. */
 export interface GateConsumeOptions {
   /** The most orders taken from the queue at once: 1 to 64. Default: 32. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /**
    * The most handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of
    * admission.
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
    * has failed: `hold.signal` aborts with SluiceError `ERR_SLUICE_TIMEOUT`, the order is cancelled unless it is decided
    * by then, and what the handler returns is ignored.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /**
    * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
    * Infinity. Default: 10,000. The next consumer gets the orders whose handlers have not ended by then.
    */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
   /** Ends the consumption: see `consume`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CheckedGate<T> {

@@ -15,13 +15,13 @@ type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K
 /** Which fields of a record are the parts of the request to the stock. */
 export interface PartFields<T> {
   /** The item. */
-  readonly sku?: KeyFieldOf<T>;
+  readonly sku?: KeyFieldOf<T> | undefined;
   /** How many units. */
-  readonly quantity?: NumberFieldOf<T>;
+  readonly quantity?: NumberFieldOf<T> | undefined;
   /** The user. */
-  readonly user?: KeyFieldOf<T>;
+  readonly user?: KeyFieldOf<T> | undefined;
   /** The client's id. */
-  readonly id?: KeyFieldOf<T>;
+  readonly id?: KeyFieldOf<T> | undefined;
 }
 
 /** `utf8` is separate, because the name of such a type contains its room: `utf8(32)`. */

@@ -4,7 +4,7 @@ import { Options, optionError } from '../input/index.js';
 /** The options of `addressKey`. */
 export interface AddressKeyOptions {
   /** IPv6 addresses that share this many leading bits are one key: 32 to 128. Default: 56. */
-  readonly ipv6Prefix?: number;
+  readonly ipv6Prefix?: number | undefined;
 }
 
 const ipv6PrefixDefault = 56;

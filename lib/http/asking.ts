@@ -26,14 +26,14 @@ export interface AskingOptions<Request> {
    * @example
    * limit({ limiter: (request) => (request.user?.plan === 'pro' ? pro : free), plans: [free, pro], key })
    */
-  readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
+  readonly limiter?: (Limiter | ((request: Request) => MaybePromise<Limiter | undefined>)) | undefined;
   /**
    * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. A request that one
    * of them allows is also charged to each of the others that has room for it; the others refuse nothing. So a key that
    * changes its plan does not begin with an unused limit. A charge that is given back after the response is given back
    * to all limiters that were charged.
    */
-  readonly plans?: readonly Limiter[];
+  readonly plans?: readonly Limiter[] | undefined;
   /**
    * The key of a request, for a limiter with keys: 'address' (the default where there is a socket), a header's value,
    * or the result of a function. Without a value (an absent header, undefined) the key is the empty string. A key
@@ -41,16 +41,19 @@ export interface AskingOptions<Request> {
    * through `addressKey`, because one client can have many IPv6 addresses.
    */
   readonly key?:
-    | 'address'
-    | {
-        /** The name of a header. */
-        readonly header: string;
-      }
-    | ((request: Request) => MaybePromise<Key | undefined>);
+    | (
+        | 'address'
+        | {
+            /** The name of a header. */
+            readonly header: string;
+          }
+        | ((request: Request) => MaybePromise<Key | undefined>)
+      )
+    | undefined;
   /** The cost of a request: 0 charges nothing. Default: 1. */
-  readonly cost?: number | ((request: Request) => MaybePromise<number>);
+  readonly cost?: (number | ((request: Request) => MaybePromise<number>)) | undefined;
   /** Returns true for requests that are not limited. */
-  readonly skip?: (request: Request) => MaybePromise<boolean>;
+  readonly skip?: ((request: Request) => MaybePromise<boolean>) | undefined;
 }
 
 export const knownOfAsking: readonly string[] = ['limiter', 'plans', 'key', 'cost', 'skip'];

@@ -9,16 +9,18 @@ export interface BlockOptions {
    * refusals of at most `maxKeys` keys (1 to 10,000,000; default 10,000), as a limiter remembers keys. The refusals are
    * counted by the machine's clock, whatever clock the limiter has.
    */
-  readonly block?: {
-    /** After how many refusals: 1 to 10,000. */
-    readonly afterRefusals: number;
-    /** Within how many milliseconds: 1 to 86,400,000. */
-    readonly withinMs: number;
-    /** How long the block lasts, in milliseconds: 1 to 86,400,000. */
-    readonly forMs: number;
-    /** Of how many keys the refusals are remembered: 1 to 10,000,000. Default: 10,000. */
-    readonly maxKeys?: number;
-  };
+  readonly block?:
+    | {
+        /** After how many refusals: 1 to 10,000. */
+        readonly afterRefusals: number;
+        /** Within how many milliseconds: 1 to 86,400,000. */
+        readonly withinMs: number;
+        /** How long the block lasts, in milliseconds: 1 to 86,400,000. */
+        readonly forMs: number;
+        /** Of how many keys the refusals are remembered: 1 to 10,000,000. Default: 10,000. */
+        readonly maxKeys?: number | undefined;
+      }
+    | undefined;
 }
 
 const dayMs = 86_400_000;

@@ -16,7 +16,8 @@ export interface DelayOptions {
     | {
         /** The longest wait, in milliseconds: 1 to 3,600,000. */
         readonly maxMs: number;
-      };
+      }
+    | undefined;
 }
 
 const defaultMs = 5_000;

@@ -79,9 +79,9 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnR
    * after the onRequest hooks of others (authentication, say). 'preValidation' and 'preHandler' see `request.body`, but
    * limit only requests whose body was parsed and, for 'preHandler', is valid. Default: 'onRequest'.
    */
-  readonly hook?: FastifyHook;
+  readonly hook?: FastifyHook | undefined;
   /** Whether requests that match no route are limited. Default: true. */
-  readonly notFound?: boolean;
+  readonly notFound?: boolean | undefined;
   /**
    * Answers a refusal in place of `{"error":"rate limited"}`: with its result (or the value of its promise), with
    * `reply.send` (at once or later), or by throwing. The reply already has the status and the fields of the limit
@@ -92,7 +92,7 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnR
    * @example
    * fastify.register(fastifyLimit, { limiter, refuse: (info) => ({ wait: Math.ceil(info.retryAfterMs / 1_000) }) })
    */
-  readonly refuse?: (info: RefusalInfo, request: Request, reply: OwnReply) => unknown;
+  readonly refuse?: ((info: RefusalInfo, request: Request, reply: OwnReply) => unknown) | undefined;
 }
 
 /** The options of `fastifyLimit` that a route's `config.limit` can replace. */

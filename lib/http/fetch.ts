@@ -74,7 +74,7 @@ export interface FetchLimitOptions<Own = Request> extends WithoutAddress<Own, Re
    * @example
    * fetchLimit(handler, { limiter, refuse: ({ status }) => new Response('slow down', { status }) })
    */
-  readonly refuse?: (info: RefusalInfo, request: Own) => MaybePromise<Response | undefined>;
+  readonly refuse?: ((info: RefusalInfo, request: Own) => MaybePromise<Response | undefined>) | undefined;
 }
 
 /** The options of `honoLimit`. */
@@ -86,7 +86,7 @@ export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Conte
    * @example
    * honoLimit({ limiter, refuse: (info, context) => context.json({ wait: info.retryAfterMs }) })
    */
-  readonly refuse?: (info: RefusalInfo, context: Context) => MaybePromise<Response | undefined>;
+  readonly refuse?: ((info: RefusalInfo, context: Context) => MaybePromise<Response | undefined>) | undefined;
 }
 
 /** The decisions of limiters about requests. A Request has no property for them. */

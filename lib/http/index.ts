@@ -57,12 +57,9 @@ export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
    * @example
    * app.use(limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) }));
    */
-  readonly refuse?: (
-    info: RefusalInfo,
-    request: Request,
-    response: ResponseTo<Request>,
-    next: Next,
-  ) => unknown;
+  readonly refuse?:
+    | ((info: RefusalInfo, request: Request, response: ResponseTo<Request>, next: Next) => unknown)
+    | undefined;
 }
 
 /**

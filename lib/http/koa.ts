@@ -52,7 +52,7 @@ export interface KoaLimitOptions<Context extends KoaContext> extends LimitOption
    * @example
    * koaLimit({ limiter, refuse: (info, context) => context.throw(429, `wait ${info.retryAfterMs} ms`) })
    */
-  readonly refuse?: (info: RefusalInfo, context: Context) => unknown;
+  readonly refuse?: ((info: RefusalInfo, context: Context) => unknown) | undefined;
 }
 
 /**

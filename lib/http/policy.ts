@@ -46,9 +46,9 @@ export interface LimitOptions<Request, Response = never>
    * Default: the client's address as the framework finds it (`request.ip` of Express by its setting 'trust proxy', of
    * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or otherwise the peer.
    */
-  readonly trustedProxies?: number | readonly string[];
+  readonly trustedProxies?: number | readonly string[] | undefined;
   /** IPv6 addresses that share this many leading bits are one key: 32 to 128. Default: 56. */
-  readonly ipv6Prefix?: number;
+  readonly ipv6Prefix?: number | undefined;
   /**
    * Called for each refusal before it is answered, also for those that a dry run (`enforce: false`) lets pass
    * (`info.dryRun`). The channel `sluice:http:refused` of node:diagnostics_channel reports the same refusals, as
@@ -56,29 +56,29 @@ export interface LimitOptions<Request, Response = never>
    * goes to the channel `sluice:http:callback-failed` (`{ request, option, error }`), and the first one becomes a
    * process warning (`SLUICE_HTTP_CALLBACK`).
    */
-  readonly onRefused?: (info: RefusalInfo, request: Request) => unknown;
+  readonly onRefused?: ((info: RefusalInfo, request: Request) => unknown) | undefined;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
-  readonly overloadStatus?: 429 | 503;
+  readonly overloadStatus?: 429 | 503 | undefined;
   /**
    * The status of a refusal that waiting cannot change, because the cost exceeds the burst, a window's limit or the
    * depth's `max`: 413 or 400. Such a response has no Retry-After. Default: 413.
    */
-  readonly oversizedStatus?: 413 | 400;
+  readonly oversizedStatus?: 413 | 400 | undefined;
   /** Sends RFC 9457 problem details as the body instead of `{"error":"rate limited"}`. Default: false. */
-  readonly problem?: boolean;
+  readonly problem?: boolean | undefined;
   /**
    * The limiter's name in the header fields: 1 to 64 printable ASCII characters without quotes and backslashes. If the
    * limiter has several tiers, each adds its own name: 'buy-bucket', 'buy-window', 'buy-concurrency'. Default: the
    * tiers' names alone, with a number ('bucket-2') if another limiter has reported such a tier on the same response.
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * The form of the header fields that report the limit, or several forms if no two write the same field differently:
    * see `HeadersForm`. True is 'draft-10'; false sends none. Default: true.
    */
-  readonly headers?: boolean | HeadersForm | readonly HeadersForm[];
+  readonly headers?: boolean | HeadersForm | readonly HeadersForm[] | undefined;
   /** Also sends the form 'legacy': X-RateLimit-Limit, -Remaining and -Reset. Default: false. */
-  readonly legacyHeaders?: boolean;
+  readonly legacyHeaders?: boolean | undefined;
 }
 
 const known = [

@@ -29,10 +29,8 @@ export interface SettlingOptions<Request, Response> {
    * limit({ limiter, count: (response) => response.statusCode === 401 })
    */
   readonly count?:
-    | 'all'
-    | 'failed'
-    | 'successful'
-    | ((response: Response, status: number, request: Request) => boolean);
+    | ('all' | 'failed' | 'successful' | ((response: Response, status: number, request: Request) => boolean))
+    | undefined;
   /**
    * Returns the final cost of a request, if that is known only when its response has ended: a whole number from 0 to
    * 2^32 - 1. The request is charged its `cost` first. If the final cost is higher, the difference is charged even if
@@ -42,7 +40,7 @@ export interface SettlingOptions<Request, Response> {
    * @example
    * limit({ limiter, cost: 100, finalCost: (response) => response.locals.tokens })
    */
-  readonly finalCost?: (response: Response, status: number, request: Request) => number;
+  readonly finalCost?: ((response: Response, status: number, request: Request) => number) | undefined;
   /**
    * The longest time for which a request holds its place in the limiter's depth, in milliseconds: 1 to 2,147,483,647. A
    * request that takes longer goes on without its place, which another can take. So a client with idle uploads does not
@@ -50,7 +48,7 @@ export interface SettlingOptions<Request, Response> {
    * back only when the response has ended. Without a depth that holds places, `holdMs` does nothing. Default: until the
    * response has ended.
    */
-  readonly holdMs?: number;
+  readonly holdMs?: number | undefined;
 }
 
 export const knownOfSettling: readonly string[] = ['count', 'finalCost', 'holdMs'];

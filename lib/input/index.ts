@@ -13,5 +13,5 @@ export {
   SluiceError,
   type SluiceErrorCode,
 } from './errors.js';
-export { bare, copiedList, isInteger, isSafeInteger, Options } from './option-reader.js';
+export { bare, type Complete, copiedList, isInteger, isSafeInteger, Options } from './option-reader.js';
 export { isThenable } from './thenable.js';

@@ -9,6 +9,9 @@ export function bare<T extends object>(given: T): T {
   return { __proto__: null, ...given };
 }
 
+/** Options of which each is given, or has its default. */
+export type Complete<T> = { [Name in keyof T]-?: Exclude<T[Name], undefined> };
+
 /**
  * The options given to `where`, checked one by one. An unknown or misspelled option throws an error with its name; so
  * does a value of the wrong type or out of range. Only own properties are options, and each is read once.

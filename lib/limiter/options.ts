@@ -11,14 +11,16 @@ export interface LimiterOptions {
    * 2^32 - 1). With `warmUpMs` (up to 86,400,000; default 0) the rate climbs evenly from a third of `ratePerSecond` to
    * all of it over that time after creation; the burst is there from the start.
    */
-  readonly tokenBucket?: {
-    /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
-    readonly ratePerSecond: number;
-    /** The most tokens that there can be: 1 to 2^32 - 1. */
-    readonly burst: number;
-    /** How long the rate climbs after creation, in milliseconds: 0 to 86,400,000. Default: 0. */
-    readonly warmUpMs?: number;
-  };
+  readonly tokenBucket?:
+    | {
+        /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
+        readonly ratePerSecond: number;
+        /** The most tokens that there can be: 1 to 2^32 - 1. */
+        readonly burst: number;
+        /** How long the rate climbs after creation, in milliseconds: 0 to 86,400,000. Default: 0. */
+        readonly warmUpMs?: number | undefined;
+      }
+    | undefined;
   /**
    * At most `limit` requests (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever
    * it begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to
@@ -35,17 +37,19 @@ export interface LimiterOptions {
    * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to
    * all or none.
    */
-  readonly slidingWindow?: WindowOption | readonly WindowOption[];
+  readonly slidingWindow?: WindowOption | readonly WindowOption[] | undefined;
   /**
    * At most `max` requests (1 to 2^32 - 1) may be in flight, each until its `release()`. With `queue`, the limiter
    * compares that queue's depth with `max` at the time of the decision instead, and nothing needs to be released.
    */
-  readonly queueDepth?: {
-    /** The most requests in flight, or the most records in the queue: 1 to 2^32 - 1. */
-    readonly max: number;
-    /** The queue whose depth counts. Default: none; the requests in flight count. */
-    readonly queue?: Queue<never> | Queue<unknown>;
-  };
+  readonly queueDepth?:
+    | {
+        /** The most requests in flight, or the most records in the queue: 1 to 2^32 - 1. */
+        readonly max: number;
+        /** The queue whose depth counts. Default: none; the requests in flight count. */
+        readonly queue?: Queue<never> | Queue<unknown> | undefined;
+      }
+    | undefined;
   /**
    * Refuses every new request while the service is overloaded, as shown by one or both of these signs over `intervalMs`
    * (10 to 60,000; default 500):
@@ -59,16 +63,18 @@ export interface LimiterOptions {
    *
    * Calls of `acquire()` that wait already are let through as the other tiers allow.
    */
-  readonly adaptive?: {
-    /** How late an event loop may be on average, in milliseconds: 1 to 60,000. Default: not measured. */
-    readonly maxEventLoopDelayMs?: number;
-    /** The queue whose waits are measured; it needs `maxQueueWaitMs`. Default: none. */
-    readonly queue?: Queue<never> | Queue<unknown>;
-    /** How long records of `queue` may wait, in milliseconds: 0.001 to 3,600,000. */
-    readonly maxQueueWaitMs?: number;
-    /** Over how long both are measured, in milliseconds: 10 to 60,000. Default: 500. */
-    readonly intervalMs?: number;
-  };
+  readonly adaptive?:
+    | {
+        /** How late an event loop may be on average, in milliseconds: 1 to 60,000. Default: not measured. */
+        readonly maxEventLoopDelayMs?: number | undefined;
+        /** The queue whose waits are measured; it needs `maxQueueWaitMs`. Default: none. */
+        readonly queue?: Queue<never> | Queue<unknown> | undefined;
+        /** How long records of `queue` may wait, in milliseconds: 0.001 to 3,600,000. */
+        readonly maxQueueWaitMs?: number | undefined;
+        /** Over how long both are measured, in milliseconds: 10 to 60,000. Default: 500. */
+        readonly intervalMs?: number | undefined;
+      }
+    | undefined;
   /**
    * One limit for each key instead of one for all. The limiter remembers `max` (1 to 10,000,000) keys that owe
    * something at the same time. A key is forgotten when that changes nothing for it (its token bucket is full, its
@@ -79,26 +85,28 @@ export interface LimiterOptions {
    * `maxWaitingPerKey`: how many calls of `acquire()` may wait for one key at the same time, over all threads: 1 to
    * 65,536. It keeps one key from taking all places of `maxWaiting`. Default: a sixteenth of `maxWaiting`, at least 16.
    */
-  readonly keys?: {
-    /** How many keys that owe something are remembered: 1 to 10,000,000. */
-    readonly max: number;
-    /** How many calls of `acquire()` may wait for one key: 1 to 65,536. Default: `maxWaiting` / 16, at least 16. */
-    readonly maxWaitingPerKey?: number;
-  };
+  readonly keys?:
+    | {
+        /** How many keys that owe something are remembered: 1 to 10,000,000. */
+        readonly max: number;
+        /** How many calls of `acquire()` may wait for one key: 1 to 65,536. Default: `maxWaiting` / 16, at least 16. */
+        readonly maxWaitingPerKey?: number | undefined;
+      }
+    | undefined;
   /**
    * How many calls of `acquire()` may wait at the same time, over all threads and keys: 0 to 65,536. Default: 1,024.
    */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
-  readonly enforce?: boolean;
+  readonly enforce?: boolean | undefined;
   /**
    * Makes all memory of the limiter resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
-  readonly commit?: boolean;
+  readonly commit?: boolean | undefined;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
-  readonly clock?: ManualClock;
+  readonly clock?: ManualClock | undefined;
 }
 
 /**
@@ -107,26 +115,30 @@ export interface LimiterOptions {
  */
 export interface LimiterChanges {
   /** A `warmUpMs` begins a new warm-up now; 0 ends one. */
-  readonly tokenBucket?: {
-    /** As the option of `Limiter.create`. */
-    readonly ratePerSecond?: number;
-    /** As the option of `Limiter.create`. */
-    readonly burst?: number;
-    /** As the option of `Limiter.create`, from now on. */
-    readonly warmUpMs?: number;
-  };
+  readonly tokenBucket?:
+    | {
+        /** As the option of `Limiter.create`. */
+        readonly ratePerSecond?: number | undefined;
+        /** As the option of `Limiter.create`. */
+        readonly burst?: number | undefined;
+        /** As the option of `Limiter.create`, from now on. */
+        readonly warmUpMs?: number | undefined;
+      }
+    | undefined;
   /**
    * The change of the window. With several windows a list of as many changes, where `{}` leaves a window as it is. The
    * `limit` of an exact window is at most the one that it was made with.
    */
-  readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
+  readonly slidingWindow?: WindowChanges | readonly WindowChanges[] | undefined;
   /** The change of the depth. */
-  readonly queueDepth?: {
-    /** The new `max`: 1 to 2^32 - 1. */
-    readonly max?: number;
-  };
+  readonly queueDepth?:
+    | {
+        /** The new `max`: 1 to 2^32 - 1. */
+        readonly max?: number | undefined;
+      }
+    | undefined;
   /** False begins a dry run, true ends it. */
-  readonly enforce?: boolean;
+  readonly enforce?: boolean | undefined;
 }
 
 export const costMax: typeof limiterLimits.cost = limiterLimits.cost;

@@ -10,15 +10,15 @@ export interface TryAcquireOptions {
    * How much the request takes: 0 to 2^32 - 1. A cost of 0 charges nothing, and only a block or an overload refuses it.
    * Default: 1.
    */
-  readonly cost?: number;
+  readonly cost?: number | undefined;
 }
 
 /** The options of `Limiter.acquire`. */
 export interface AcquireOptions extends TryAcquireOptions {
   /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait, which then rejects with the signal's reason. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The checked options of a call of `acquire`. */

@@ -9,9 +9,9 @@ export interface SlidingWindow {
   /** The length in milliseconds: 1 to 31,622,400,000. */
   readonly windowMs: number;
   /** How many buckets count the requests: 1 to 1,000. Default: 20. */
-  readonly buckets?: number;
+  readonly buckets?: number | undefined;
   /** Whether each request counts for exactly the length of the window. Default: false. */
-  readonly exact?: boolean;
+  readonly exact?: boolean | undefined;
 }
 /** A limit on the requests in each period of a calendar: see `LimiterOptions.slidingWindow`. */
 export interface CalendarWindow {
@@ -20,7 +20,7 @@ export interface CalendarWindow {
   /** The period. */
   readonly every: CalendarPeriod;
   /** The time zone of the calendar, by its name in the IANA database. Default: 'UTC'. */
-  readonly timeZone?: string;
+  readonly timeZone?: string | undefined;
 }
 /** The periods of a calendar window. A week begins on Monday. */
 export type CalendarPeriod = 'day' | 'week' | 'month' | 'year';
@@ -29,9 +29,9 @@ export type WindowOption = SlidingWindow | CalendarWindow;
 /** The changes of a window for `Limiter.configure`. A calendar window takes a new `limit` only. */
 export interface WindowChanges {
   /** A new limit: for an exact window, at most the limit that it was made with. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** A new length in milliseconds. A calendar window has none. */
-  readonly windowMs?: number;
+  readonly windowMs?: number | undefined;
 }
 /** A window as `limits()` returns it. */
 export type WindowLimits =

@@ -21,32 +21,32 @@ export type { NamedWorkers } from './workers.js';
 /** The options of `dashboard`. */
 export interface DashboardOptions extends Omit<ObservedParts, 'labels'> {
   /** A crew of `dispatch`: its figures, and a row for each of its workers. */
-  readonly crew?: Pick<Crew<unknown>, 'stats'>;
+  readonly crew?: Pick<Crew<unknown>, 'stats'> | undefined;
   /**
    * A `RedisQueue`, `RedisWorkers`, or both: their counts, and what the server says of the stream and its group. The
    * server is asked once a frame, three commands in all, while somebody looks; it has one such question at a time.
    */
-  readonly redis?: ObservedRedis;
+  readonly redis?: ObservedRedis | undefined;
   /**
    * Returns other threads and processes, by the names under which the page shows them: each a `Worker`, whose event
    * loop is shown, or the number of a process, whose processor time and memory are shown on Linux. Called once a
    * frame. Rows after the first 100 are left out. The page shows its own process anyway.
    */
-  readonly workers?: () => NamedWorkers;
+  readonly workers?: (() => NamedWorkers) | undefined;
   /** The heading: at most 100 characters. Default: 'Flash sale'. */
-  readonly title?: string;
+  readonly title?: string | undefined;
   /**
    * The secret that opens the page: 16 to 256 letters, digits, `-` and `_`. Default: a new one of 128 bits.
    */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /**
    * The names, without a port, under which browsers may ask for the page: 1 to 100. A request for another host is
    * refused, so that no foreign name that resolves to this machine reaches the page. Default: 'localhost', '127.0.0.1'
    * and '[::1]'.
    */
-  readonly hosts?: readonly string[];
+  readonly hosts?: readonly string[] | undefined;
   /** The time between two frames, in milliseconds: 100 to 60,000. Default: 1,000. */
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
 }
 
 /** What `dashboard` returns. */

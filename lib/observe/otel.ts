@@ -25,7 +25,7 @@ export type { CollectedWaits, WaitsProducer } from './waits-producer.js';
 /** The options of `instrument`. */
 export interface InstrumentOptions extends ObservedParts {
   /** The provider of the meter. Default: the global one of @opentelemetry/api. */
-  readonly meterProvider?: Pick<MeterProvider, 'getMeter'>;
+  readonly meterProvider?: Pick<MeterProvider, 'getMeter'> | undefined;
 }
 
 /** What `instrument` returns. */

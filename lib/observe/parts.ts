@@ -8,24 +8,24 @@ import { Stock, type StockCounts, type StockStats } from '../stock/index.js';
 /** The objects whose figures are exported. At least one is needed. */
 export interface ObservedParts {
   /** A queue. Its waits are exported if it has the option `latency`. */
-  readonly queue?: Queue<unknown>;
+  readonly queue?: Queue<unknown> | undefined;
   /** A limiter. */
-  readonly limiter?: Limiter;
+  readonly limiter?: Limiter | undefined;
   /** A stock. */
-  readonly stock?: Stock;
+  readonly stock?: Stock | undefined;
   /** A gate. Its queue, limiter and stock are exported only if they are given, too. */
-  readonly gate?: Pick<Gate<unknown>, 'stats'>;
+  readonly gate?: Pick<Gate<unknown>, 'stats'> | undefined;
   /**
    * The items of the stock whose units are exported: at most 1,000 different SKUs. The first 100 are named by the label
    * `item`; the units of the others are added up under the item 'other'. Default: none.
    */
-  readonly skus?: ReadonlyArray<number | string>;
+  readonly skus?: ReadonlyArray<number | string> | undefined;
   /**
    * Labels of all series of these objects, to tell them from other objects of the kind: at most 16. A name consists of
    * letters, digits and underscores, begins with no digit and not with two underscores, and is not a label of sluice
    * itself; a value has at most 256 characters, and no control character. Default: none.
    */
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The units of an item, or of several. */

@@ -6,12 +6,12 @@ import { cut, type Figure, figuresOf } from './figures.js';
 /** What has orders in Redis. At least one of the two is needed. */
 export interface ObservedRedis {
   /** The queue that stores them. */
-  readonly queue?: Pick<RedisQueue<unknown>, 'stats' | 'depth'>;
+  readonly queue?: Pick<RedisQueue<unknown>, 'stats' | 'depth'> | undefined;
   /**
    * Workers of the group that handles them. They need not run in this thread: then the page shows what the server says,
    * and no counts of this object.
    */
-  readonly workers?: Pick<RedisWorkers<unknown>, 'stats' | 'backlog' | 'consumers'>;
+  readonly workers?: Pick<RedisWorkers<unknown>, 'stats' | 'backlog' | 'consumers'> | undefined;
 }
 
 interface Answer {

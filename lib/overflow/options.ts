@@ -3,12 +3,12 @@ import { Options, optionError } from '../input/index.js';
 /** How much a store may keep. */
 export interface StoreOptions {
   /** The most records: 1 to 1,000,000,000. Default: 1,000,000. */
-  readonly maxRecords?: number;
+  readonly maxRecords?: number | undefined;
   /**
    * The most bytes that the records may have in all, with up to 56 bytes of sluice's own for each: 1 to 2^50. The files
    * of a store are larger by what their engine needs, usually less than twice as large. Default: 1 GiB.
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 const maxRecordsDefault = 1_000_000;

@@ -11,7 +11,7 @@ export interface SpillOptions<T> {
    * Records go to the store when they would wait longer than this in the ring, in milliseconds: 0 to 60,000. The wait
    * to be expected is the lane's depth divided by the smoothed rate at which it is consumed. Default: 5.
    */
-  readonly expectedWaitMs?: number;
+  readonly expectedWaitMs?: number | undefined;
   /**
    * Called with each record that an earlier process has taken from the store and not finished with, before it goes to
    * the ring again. It may have been handled in part, or in full. `deliveries`: how often it was taken, this time
@@ -19,12 +19,12 @@ export interface SpillOptions<T> {
    * function has kept it elsewhere, for example with dead letters. It must not throw. The record is a copy: changes to
    * it have no effect.
    */
-  readonly onRedelivered?: (record: T, deliveries: number) => unknown;
+  readonly onRedelivered?: ((record: T, deliveries: number) => unknown) | undefined;
   /**
    * Returns the key of an order's limit. It is needed for a queue whose gate has a limiter with keys: after a restart
    * the stored orders are admitted again, and a store keeps no keys.
    */
-  readonly keyOf?: (order: T) => number | bigint | string;
+  readonly keyOf?: ((order: T) => number | bigint | string) | undefined;
 }
 
 /** Figures of an overflow. All but the first three are counted since the queue was created. */

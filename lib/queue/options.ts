@@ -15,23 +15,23 @@ export interface QueueOptions<T> {
    * first, except for the share that `weights` guarantees to the others. Within a lane, records leave in the order in
    * which they came.
    */
-  readonly lanes?: number;
+  readonly lanes?: number | undefined;
   /**
    * One whole number from 1 to 1,000 for each lane: a lane that always has records is served at least its weight's
    * share of the sum. Default: 1 for each lane but the first, whose weight makes the sum 20.
    */
-  readonly weights?: readonly number[];
+  readonly weights?: readonly number[] | undefined;
   /**
    * How long a record may wait, in milliseconds from its push (0.001 to 86,400,000, or Infinity): after that it is not
    * consumed but counted, and reported to `on('expired')`. The consumer compares the time when it comes to the record.
    * A push can give its own `ttlMs` only if this option is given; with Infinity, only the records of such pushes
    * expire. Default: records never expire.
    */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /**
    * How many callers may wait for room at the same time (`push`, `pushSync`, `reserve`): 0 to 65,536. Default: 1,024.
    */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
   /**
    * What happens to a record that finds no room. 'reject' (default): it is refused. 'drop-oldest': it is accepted, and
    * the consumer drops the oldest records beyond the capacity; the queue has memory for twice the capacity, and if that
@@ -41,101 +41,103 @@ export interface QueueOptions<T> {
    * `onOverflow`. What `spill` of `sluice/overflow` returns: `push` keeps it in a store. Such a queue has neither
    * `ttlMs` nor `shed`, because its records are kept until they are consumed.
    */
-  readonly overflow?: Overflow | OverflowPlan<T>;
+  readonly overflow?: Overflow | OverflowPlan<T> | undefined;
   /**
    * With 'caller': called with each record for which `tryPush`, `tryPushMany` or a batcher of this object found no
    * room. `push` and `pushSync` report it by their own result instead. An error that the function throws is thrown by
    * the push. Other threads pass their own function to `attach`.
    */
-  readonly onOverflow?: (record: T) => void;
+  readonly onOverflow?: ((record: T) => void) | undefined;
   /**
    * Drops records that wait too long while the queue is congested (CoDel): when the shortest wait over `intervalMs`
    * (default 100) exceeds `targetMs` (default 5), records that waited more than twice the target are dropped and
    * counted.
    */
-  readonly shed?: {
-    /** The wait that records may have, in milliseconds. Default: 5. */
-    readonly targetMs?: number;
-    /** Over how long the shortest wait counts, in milliseconds. Default: 100. */
-    readonly intervalMs?: number;
-  };
+  readonly shed?:
+    | {
+        /** The wait that records may have, in milliseconds. Default: 5. */
+        readonly targetMs?: number | undefined;
+        /** Over how long the shortest wait counts, in milliseconds. Default: 100. */
+        readonly intervalMs?: number | undefined;
+      }
+    | undefined;
   /**
    * Measures how long records wait, for `stats().waitNs`. It costs a clock reading for each push and for each native
    * call that takes records. Default: false.
    */
-  readonly latency?: boolean;
+  readonly latency?: boolean | undefined;
   /**
    * Makes all pushes and takes native calls, which `npx sluice trace` sees; it does not see calls in WebAssembly (see
    * `QueueStats.path`), which are about three times as fast. The admissions, takes and decisions of a gate are seen
    * without this option. Default: false.
    */
-  readonly trace?: boolean;
+  readonly trace?: boolean | undefined;
   /**
    * Makes all memory of the queue resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
-  readonly commit?: boolean;
+  readonly commit?: boolean | undefined;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
-  readonly clock?: ManualClock;
+  readonly clock?: ManualClock | undefined;
 }
 
 /** The options of `Queue.attach` and `Gate.attach`. */
 export interface AttachOptions<T> {
   /** As the option of `Queue.create`, for the pushes of this object. */
-  readonly onOverflow?: (record: T) => void;
+  readonly onOverflow?: ((record: T) => void) | undefined;
 }
 
 /** The options of a push. */
 export interface PushOptions {
   /** The lane: 0 (the default, the most urgent) to the number of lanes - 1. */
-  readonly lane?: number;
+  readonly lane?: number | undefined;
   /**
    * How long this record may wait, in milliseconds: 0.001 to 86,400,000, or Infinity. Needs a queue with `ttlMs`.
    * Default: the queue's `ttlMs`.
    */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 /** How long a call may wait. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: for as long as it takes. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait, which then rejects with the signal's reason. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The options of `Queue.consume`. */
 export interface ConsumeOptions {
   /** The most records a handler gets at once: 1 to 65,536. Default: 64. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** The most handlers that run at the same time: 1 to 65,536. Default: 1. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * How many CPU pauses (about 10 to 40 ns each) to look for records before sleeping: 0 to 1,000,000. For a thread that
    * does nothing else. Default: 0.
    */
-  readonly spin?: number;
+  readonly spin?: number | undefined;
   /**
    * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
    * has failed, with SluiceError `ERR_SLUICE_TIMEOUT`; its signal aborts, and its result is ignored.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /**
    * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
    * Infinity. Default: 10,000. The results of handlers that still run then are ignored.
    */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
   /** Ends the consumption: see `consume`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The options of `Queue.consumeInPlace`. */
 export interface ConsumeInPlaceOptions {
   /** As for `consume`: see `ConsumeOptions`. */
-  readonly spin?: number;
+  readonly spin?: number | undefined;
   /** Ends the consumption: see `consumeInPlace`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const ttlMsMax = 86_400_000;

@@ -10,28 +10,28 @@ export interface StockItem {
   /** Units on sale: 0 to 4,294,967,295. */
   readonly quantity: number;
   /** The most units that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
-  readonly perUser?: number;
+  readonly perUser?: number | undefined;
   /**
    * How many units can be reserved and sold beyond the total: units that are still to come. Together with `quantity` at
    * most 4,294,967,295. Default: 0, none. `Stock.counts` returns how many are backordered. An answer of `reserve` does
    * not show whether its own units are backordered, because units that come later reduce the sum, not the share of one
    * reservation. See `Stock.changeItem`.
    */
-  readonly backorder?: number;
+  readonly backorder?: number | undefined;
   /** The name of a group (see `groups`). Its items share a limit per user, which applies beside the item's own. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /**
    * Over how many cache lines the units are split: 1 (default) to 16. With more shards, threads that reserve the same
    * item at the same time disturb each other less. Each shard counts as one of `maxItems`, and a check whether the item
    * is sold out reads all of them. The item is sold out when all its shards are.
    */
-  readonly shards?: number;
+  readonly shards?: number | undefined;
   /**
    * For how long from now units can be reserved, in milliseconds: 1 to 31,622,400,000 (366 days). After that, requests
    * are refused as 'sale-over'; units that are held can still be confirmed. The time goes on while the machine is
    * suspended. A request that is being decided just then may still take units. Default: without an end.
    */
-  readonly sellForMs?: number;
+  readonly sellForMs?: number | undefined;
 }
 
 /** A group: items that share a limit per user. */
@@ -47,46 +47,46 @@ export interface StockOptions {
   /** The items on sale, each sku once; more can be added later. */
   readonly items: readonly StockItem[];
   /** Groups of items, each name once, at most 64 with at most 64 items each; more can be added later. */
-  readonly groups?: readonly StockGroup[];
+  readonly groups?: readonly StockGroup[] | undefined;
   /** Room for items and their shards: 1 to 65,536. Default: 1,024, or as many as `items` need. */
-  readonly maxItems?: number;
+  readonly maxItems?: number | undefined;
   /**
    * The most reservations held at the same time, where each item of a cart counts: 1 to 16,777,216. Default: 65,536.
    * One more is refused as 'ledger-full'.
    */
-  readonly maxReservations?: number;
+  readonly maxReservations?: number | undefined;
   /**
    * The most pairs of a user and an item of which the user holds or has bought units, where only items with a per-user
    * limit or in a group count: 1 to 67,108,864. One more is refused as 'users-full'. A pair costs 59 to 119 bytes.
    * Default: the units of the limited items of `items`, their backorders included, because no more users can have a
    * unit; but at least 65,536 and at most 262,144. `Stock.restore` can take more later.
    */
-  readonly maxUsers?: number;
+  readonly maxUsers?: number | undefined;
   /**
    * The most client ids that are remembered: 1 to 67,108,864. Default: 65,536. A new id beyond them displaces one whose
    * reservation is resolved, the oldest of a neighbourhood of 16 first; refused ids are forgotten before admitted ones.
    * Up to `maxIds` ids can be held at the same time; beyond that, an id whose neighbours are all held is refused as
    * 'ids-full'.
    */
-  readonly maxIds?: number;
+  readonly maxIds?: number | undefined;
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
-  readonly holdMs?: number;
+  readonly holdMs?: number | undefined;
   /**
    * Changes of stock kept for `movements()`, rounded up to a power of two: 0 (none are kept) to 16,777,216. Default:
    * 4,096.
    */
-  readonly movements?: number;
+  readonly movements?: number | undefined;
   /**
    * Makes all memory of the ledger resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
-  readonly commit?: boolean;
+  readonly commit?: boolean | undefined;
   /**
    * A manual clock for tests; then no timer expires reservations: see `Stock.expire`. Default: the machine's monotonic
    * clock.
    */
-  readonly clock?: ManualClock;
+  readonly clock?: ManualClock | undefined;
 }
 
 /** The changes for `Stock.changeItem`. */

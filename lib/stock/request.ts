@@ -10,14 +10,14 @@ export interface CartOptions {
    * and `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit or is in a group. Texts are
    * compared octet by octet: 'é' in two Unicode normal forms is two users, unless `text.normalize()` makes them one.
    */
-  readonly user?: LedgerKey;
+  readonly user?: LedgerKey | undefined;
   /**
    * The client's id: as `user`, but a text has up to 256 bytes. A repetition with the same id, items, quantities and
    * user gets the answer of the first request: see `Stock.reserve`.
    */
-  readonly id?: LedgerKey;
+  readonly id?: LedgerKey | undefined;
   /** How long the units are held: as the option of `Stock.create`, for this reservation. */
-  readonly holdMs?: number;
+  readonly holdMs?: number | undefined;
 }
 
 /** The options of `Stock.reserve`: one item and its quantity, the user, the id, and how long the units are held. */

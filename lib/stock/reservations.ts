@@ -48,13 +48,13 @@ export interface FoundLine {
 /** The options of `Stock.find`: one of `reservation`, `id` and `user`, and `sku` only beside `user`. */
 export interface FindOptions {
   /** The bigint of the reservation, or its decimal string. */
-  readonly reservation?: bigint | string;
+  readonly reservation?: bigint | string | undefined;
   /** The client's id of the reservation. */
-  readonly id?: LedgerKey;
+  readonly id?: LedgerKey | undefined;
   /** The user whose reservations are to be found. */
-  readonly user?: LedgerKey;
+  readonly user?: LedgerKey | undefined;
   /** Beside `user`: only reservations that have this item. */
-  readonly sku?: number | string;
+  readonly sku?: number | string | undefined;
 }
 
 /** Which reservations `Stock.reservations` lists. */

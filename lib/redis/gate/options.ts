@@ -16,19 +16,19 @@ export interface RedisGateOptions<T> {
    * Absent: no limit. A `RedisLimiter` limits all machines together, a `Limiter` those of this process; it may not have
    * a depth tier of its own. A limiter with keys needs a `key` in each `admit`.
    */
-  readonly limiter?: Limiter | RedisLimiter;
+  readonly limiter?: Limiter | RedisLimiter | undefined;
   /**
    * The queue that admitted orders go to. Its stream is on the server of the stock, and has the hash tag of the sale.
    * Absent: the caller confirms or cancels the reservations of admitted orders by the stock.
    */
-  readonly queue?: RedisQueue<T>;
+  readonly queue?: RedisQueue<T> | undefined;
   /**
    * The fields of an order that make the request to the stock: `sku` and `quantity`, without which each `admit` needs
    * `lines`; `user`, needed if an item has a per-user limit; `id`, which makes admission idempotent. With a queue they
    * are fields of its record, of the types that `Gate.create` takes. Without one the values are numbers, bigints or
    * texts.
    */
-  readonly fields?: PartFields<T>;
+  readonly fields?: PartFields<T> | undefined;
 }
 
 /** The parts of a gate, checked. */

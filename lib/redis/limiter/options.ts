@@ -7,9 +7,9 @@ import { LimiterKeys } from './limiter-keys.js';
 /** How a `RedisLimiter` leases tokens: see `RedisLimiterOptions.lease`. */
 export interface TokenLeaseOptions {
   /** The most tokens of one lease: 1 to 1,000,000. Default: 1,000. */
-  readonly maxTokens?: number;
+  readonly maxTokens?: number | undefined;
   /** How long a lease lasts at most, in milliseconds: 2 to 10,000. Default: 100. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
 }
 
 /** The options of `RedisLimiter.open`. At least one of `tokenBucket` and `slidingWindow` is needed. */
@@ -26,41 +26,45 @@ export interface RedisLimiterOptions {
    */
   readonly name: string;
   /** As of `LimiterOptions`, without `warmUpMs`. */
-  readonly tokenBucket?: {
-    /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
-    readonly ratePerSecond: number;
-    /** The most tokens that there can be: 1 to 2^32 - 1. */
-    readonly burst: number;
-  };
+  readonly tokenBucket?:
+    | {
+        /** Tokens that come back each second: 1 / 31,622,400 to 10,000,000. */
+        readonly ratePerSecond: number;
+        /** The most tokens that there can be: 1 to 2^32 - 1. */
+        readonly burst: number;
+      }
+    | undefined;
   /**
    * As of `LimiterOptions`, with 1 to 100 `buckets` (default 20), without `exact` and calendar windows. A list of 1 to
    * 4 windows: a request must fit in all of them.
    */
-  readonly slidingWindow?: RedisWindow | readonly RedisWindow[];
+  readonly slidingWindow?: RedisWindow | readonly RedisWindow[] | undefined;
   /**
    * One limit for each key instead of one for all. The server has a state for each key that owes something. `max`: for
    * how many keys this process remembers leases and refusals, 1 to 10,000,000; default 10,000.
    */
-  readonly keys?: {
-    /** For how many keys this process remembers leases and refusals: 1 to 10,000,000. Default: 10,000. */
-    readonly max?: number;
-  };
+  readonly keys?:
+    | {
+        /** For how many keys this process remembers leases and refusals: 1 to 10,000,000. Default: 10,000. */
+        readonly max?: number | undefined;
+      }
+    | undefined;
   /**
    * Leases tokens in advance for keys in steady demand, so that most requests need no call. A lease ends with the
    * running bucket of each window, after `ttlMs`, or when an eighth of the `burst` has accrued, whichever is first, and
    * takes at most half of what is left. While tokens are leased, `ratePerSecond` times the length of the lease is kept
    * back from the burst. Default: false, no leases.
    */
-  readonly lease?: TokenLeaseOptions | false;
+  readonly lease?: TokenLeaseOptions | false | undefined;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
-  readonly enforce?: boolean;
+  readonly enforce?: boolean | undefined;
   /** How long a call waits for the server, in milliseconds: 1 to 60,000. Default: 1,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * The most requests that wait for the server: 1 to 1,000,000. More are refused as 'unavailable' at once. Default:
    * 10,000.
    */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
 }
 
 /** A window of a `RedisLimiter`. */

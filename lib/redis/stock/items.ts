@@ -1,4 +1,4 @@
-import { copiedList, Options, optionError } from '../../input/index.js';
+import { type Complete, copiedList, Options, optionError } from '../../input/index.js';
 import { checkedSku, quantityMax } from '../../stock/index.js';
 
 /** An item of a sale. */
@@ -8,13 +8,13 @@ export interface RedisStockItem {
   /** Units on sale: 0 to 4,294,967,295. */
   readonly quantity: number;
   /** The most units that one user can hold or have bought, over all machines: 1 to 4,294,967,295. Default: no limit. */
-  readonly perUser?: number;
+  readonly perUser?: number | undefined;
 }
 
 /** The most items of which a process can lease units. */
 export const itemsMax = 10_000;
 
-export function checkedItem(where: string, item: unknown): Required<RedisStockItem> {
+export function checkedItem(where: string, item: unknown): Complete<RedisStockItem> {
   const one = new Options(where, item, ['sku', 'quantity', 'perUser']);
   return {
     sku: checkedSku(`${where}: sku`, one.get('sku')),
@@ -23,7 +23,7 @@ export function checkedItem(where: string, item: unknown): Required<RedisStockIt
   };
 }
 
-export function copiedItems(where: string, items: unknown): ReadonlyArray<Required<RedisStockItem>> {
+export function copiedItems(where: string, items: unknown): ReadonlyArray<Complete<RedisStockItem>> {
   const list = copiedList(items, 0, itemsMax);
   if (list === undefined) {
     const expected = `an array of at most ${itemsMax} items`;

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { Complete } from '../../input/index.js';
 import { type CartLine, holdMsMax, Stock, sellUntil } from '../../stock/index.js';
 import { countsIn, list, noReply } from '../client/index.js';
 import { itemsMax } from './items.js';
@@ -51,12 +52,12 @@ export class Lots {
   readonly #lots = new Map<number | string, Lot>();
   /** Items of which something was asked, or is leased: those that a heartbeat is about. */
   readonly #active = new Set<Lot>();
-  readonly #lease: Required<LeaseOptions> | undefined;
+  readonly #lease: Complete<LeaseOptions> | undefined;
   readonly #local: Stock;
   /** Counts leases: units that were kept in an earlier one are not this process's any more. */
   #number = 0;
 
-  constructor(lease: Required<LeaseOptions> | undefined) {
+  constructor(lease: Complete<LeaseOptions> | undefined) {
     this.#lease = lease;
     this.#local = Stock.create({
       ...{ items: [], maxItems: itemsMax, maxReservations: reservationsMax },
@@ -156,7 +157,7 @@ export class Lots {
       lot.asked = 0;
       lot.measuredAt = now;
     }
-    const { maxBlock } = this.#lease as Required<LeaseOptions>;
+    const { maxBlock } = this.#lease as Complete<LeaseOptions>;
     return lot.rate < 1e-3 ? 0 : Math.min(maxBlock, Math.ceil(lot.rate * aheadMs));
   }
 

@@ -1,4 +1,4 @@
-import { Options, optionError } from '../../input/index.js';
+import { type Complete, Options, optionError } from '../../input/index.js';
 import { holdMsMax } from '../../stock/index.js';
 import { checkedPort, type RedisPort } from '../client/index.js';
 import { copiedItems, type RedisStockItem } from './items.js';
@@ -10,30 +10,30 @@ export interface LeaseOptions {
    * How long units are leased, in milliseconds: 100 to 60,000. Default: 2,000. The units of a process that has died are
    * on sale again after this time.
    */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /**
    * How long before the end of its lease a process stops to sell from it, in milliseconds: 0 to half of `ttlMs`.
    * Default: a tenth of `ttlMs`.
    */
-  readonly marginMs?: number;
+  readonly marginMs?: number | undefined;
   /** The most units of an item that a process leases: 1 to 1,000,000. Default: 1,024. */
-  readonly maxBlock?: number;
+  readonly maxBlock?: number | undefined;
   /**
    * How often a process that sells asks for units and gives back what it does not need, in milliseconds: 10 to half of
    * `ttlMs`. Default: 100, or a quarter of `ttlMs` if that is less. A process without orders asks every third of
    * `ttlMs`.
    */
-  readonly heartbeatMs?: number;
+  readonly heartbeatMs?: number | undefined;
 }
 
 /** How durable an order is before its caller is told that it is settled. */
 export interface DurabilityOptions {
   /** The number of replicas that must have it: 0 to 10. Default: 0. */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
   /** Whether the server must have written it to its disk (WAITAOF; Redis 7.2 or newer). Default: false. */
-  readonly fsync?: boolean;
+  readonly fsync?: boolean | undefined;
   /** How long to wait for that before the order is sent again, in milliseconds: 10 to 60,000. Default: 500. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** The options of `RedisStock.open`. */
@@ -53,35 +53,35 @@ export interface RedisStockOptions {
    */
   readonly items: readonly RedisStockItem[];
   /** How units are leased; false: every order asks the server. */
-  readonly lease?: LeaseOptions | false;
+  readonly lease?: LeaseOptions | false | undefined;
   /**
    * What the server must have done before an order counts as settled. Default: it has carried it out. With a cluster's
    * client only the default: there `min-replicas-to-write` and `appendfsync` of the servers decide.
    */
-  readonly durability?: DurabilityOptions;
+  readonly durability?: DurabilityOptions | undefined;
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
-  readonly holdMs?: number;
+  readonly holdMs?: number | undefined;
   /**
    * How long a reservation that has ended, its id, and an id that was refused, are remembered, in milliseconds: 60,000
    * to 2,592,000,000. Default: an hour. The server needs about 500 bytes for each.
    */
-  readonly rememberMs?: number;
+  readonly rememberMs?: number | undefined;
   /** At least how many changes the server keeps for `movements()`: 0 (none) to 1,000,000. Default: 4,096. */
-  readonly movements?: number;
+  readonly movements?: number | undefined;
   /** How long a call waits for the server's answer, in milliseconds: 10 to 3,600,000. Default: 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** The most calls that wait for the server's answer: 1 to 1,000,000. Default: 10,000. */
-  readonly maxPending?: number;
+  readonly maxPending?: number | undefined;
 }
 
 /** The options of a sale, checked. */
 export interface Plan {
   readonly redis: RedisPort;
   readonly keys: SaleKeys;
-  readonly items: readonly Required<RedisStockItem>[];
+  readonly items: readonly Complete<RedisStockItem>[];
   /** Undefined: no leases. */
-  readonly lease: Required<LeaseOptions> | undefined;
-  readonly durability: Required<DurabilityOptions>;
+  readonly lease: Complete<LeaseOptions> | undefined;
+  readonly durability: Complete<DurabilityOptions>;
   readonly holdMs: number;
   readonly rememberMs: number;
   readonly movements: number;
@@ -113,7 +113,7 @@ export function checkedPlan(where: string, options: RedisStockOptions): Plan {
   };
 }
 
-function checkedLease(given: Options): Required<LeaseOptions> | undefined {
+function checkedLease(given: Options): Complete<LeaseOptions> | undefined {
   if (given.get('lease') === false) return undefined;
   const lease = given.nested('lease', ['ttlMs', 'marginMs', 'maxBlock', 'heartbeatMs']);
   if (lease === undefined) return { ttlMs: 2_000, marginMs: 200, maxBlock: 1_024, heartbeatMs: 100 };
@@ -126,7 +126,7 @@ function checkedLease(given: Options): Required<LeaseOptions> | undefined {
   };
 }
 
-function checkedDurability(where: string, given: Options, redis: RedisPort): Required<DurabilityOptions> {
+function checkedDurability(where: string, given: Options, redis: RedisPort): Complete<DurabilityOptions> {
   const durability = given.nested('durability', ['replicas', 'fsync', 'timeoutMs']);
   const replicas = durability?.integer('replicas', 0, 10, 0) ?? 0;
   const fsync = durability?.boolean('fsync', false) ?? false;

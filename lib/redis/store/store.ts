@@ -48,9 +48,9 @@ export interface RedisStoreOptions extends StoreOptions {
    * How long the store belongs to a process that does not say a word, in milliseconds: 500 to 600,000. Default: 10,000.
    * As long may it take until another process can open the store of one that was killed.
    */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
   /** How long a call tries to get an answer of the server, in milliseconds: 100 to 600,000. Default: 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** The version of what the streams and the other keys of a store are. */

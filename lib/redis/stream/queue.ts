@@ -41,25 +41,25 @@ export interface RedisQueueOptions<T> {
   /** The name of the field that identifies an order: an integer or a text. */
   readonly id: keyof T & string;
   /** The most entries of the stream: 1 to 1,000,000,000. Default: 100,000. More orders are refused, none is dropped. */
-  readonly maxLength?: number;
+  readonly maxLength?: number | undefined;
   /**
    * How long the server remembers the id of an order, in milliseconds: 1,000 to 2,592,000,000. Default: an hour. The
    * server needs about 200 bytes for each order of this time.
    */
-  readonly rememberMs?: number;
+  readonly rememberMs?: number | undefined;
   /**
    * The most orders for which the server's answer is outstanding: 1 to 1,000,000. Default: 10,000. An order counts also
    * after its push has timed out or was aborted, as long as the client keeps its command.
    */
-  readonly maxInFlight?: number;
+  readonly maxInFlight?: number | undefined;
 }
 
 /** The options of a push. */
 export interface RedisPushOptions {
   /** How long to wait for the server's answer, in milliseconds: 1 to 3,600,000. Default: 5,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait. The order may be stored all the same. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where an order is. */

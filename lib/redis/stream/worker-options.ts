@@ -20,7 +20,7 @@ export interface RedisWorkersOptions<T> {
    * The stock in which a `RedisGate` has reserved the orders of the stream, with the same hash tag: the workers renew,
    * confirm and cancel their reservations. Without it a handler must do that itself, by `hold.reservation`.
    */
-  readonly stock?: RedisStock;
+  readonly stock?: RedisStock | undefined;
   /**
    * The name of the consumer group: each order goes to one worker of each group. It is made if it is not there, and
    * gets all that is in the stream.
@@ -31,7 +31,7 @@ export interface RedisWorkersOptions<T> {
    * process go on at once with what the last one had in hand; only one process can have it at a time. Default: a new
    * name.
    */
-  readonly consumer?: string;
+  readonly consumer?: string | undefined;
   /**
    * How many consumers this process has: 1 (default), a number up to 64, or `{ min, max }`: then it follows the number
    * of orders that wait.
@@ -43,34 +43,35 @@ export interface RedisWorkersOptions<T> {
         readonly min: number;
         /** The most consumers: `min` to 64. */
         readonly max: number;
-      };
+      }
+    | undefined;
   /** The most orders of one read: 5 to 20. No more are read than handlers are free. Default: 20. */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /**
    * How long a read waits for orders, in milliseconds: 10 to 60,000, and at most half of `claimIdleMs`. Default: 5,000.
    */
-  readonly blockMs?: number;
+  readonly blockMs?: number | undefined;
   /**
    * After how many milliseconds without a renewal an order is given to another consumer: 100 to 3,600,000. A process
    * renews its orders by itself, so this is the time to notice a dead one. Default: 30,000.
    */
-  readonly claimIdleMs?: number;
+  readonly claimIdleMs?: number | undefined;
   /** How often to look for such orders, in milliseconds: 10 to 60,000. Default: 1,000. */
-  readonly patrolMs?: number;
+  readonly patrolMs?: number | undefined;
   /** How often an order is handed out before it becomes a dead letter: 1 to 1,000. Default: 5. */
-  readonly maxDeliveries?: number;
+  readonly maxDeliveries?: number | undefined;
   /** How long an order waits after each failure of its handler. */
-  readonly backoff?: BackoffOptions;
+  readonly backoff?: BackoffOptions | undefined;
   /**
    * The key of the stream of dead letters; it must have the hash tag of `stream`. Default: `{orders}:dead` for the
    * stream `orders`, and `shop:{x1}:orders:dead` for `shop:{x1}:orders`.
    */
-  readonly deadLetters?: string;
+  readonly deadLetters?: string | undefined;
   /**
    * The most dead letters: 1 to 1,000,000,000. An order that finds no room stays in the stream, and is looked at again
    * every minute. Default: 100,000.
    */
-  readonly maxDeadLetters?: number;
+  readonly maxDeadLetters?: number | undefined;
 }
 
 /** The options, checked. */

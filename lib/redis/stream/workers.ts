@@ -9,16 +9,16 @@ import { count } from './worker-scripts.js';
 /** The options of `RedisWorkers.run`. */
 export interface RedisRunOptions {
   /** Ends the run: no more orders are handed out, the handlers that run may end within `graceMs`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How many handlers of one consumer run at the same time: 1 to 1,024. Default: 1. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * The longest time of a handler, in milliseconds: 1 to 2,147,483,647. After it the order has failed. Default: no
    * limit.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /** How long an end waits for the handlers, in milliseconds; Infinity waits for ever. Default: 10,000. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /** What the workers of this object have done in their current or last run. */
