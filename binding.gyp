@@ -2,7 +2,7 @@
   "variables": { "sanitize%": "" },
   "targets": [{
     "target_name": "sluice",
-    "sources": ["<!@(node -p \"['addon', 'platform', 'session'].flatMap((d) => require('fs').readdirSync('native/' + d).filter((f) => f.endsWith('.cc')).map((f) => 'native/' + d + '/' + f)).join(' ')\")"],
+    "sources": ["native/addon/all.cc"],
     "include_dirs": ["native"],
     "dependencies": ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api"],
     "defines": [

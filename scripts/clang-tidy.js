@@ -1,5 +1,6 @@
-// Lints the C++ sources: every translation unit below native/, and through them the headers of core, session, contract,
-// platform and addon. The checks are in .clang-tidy. Run it after `npm run build:native`, which finds Node's headers.
+// Lints the C++ sources below native/: the addon as one source, those that are no part of it, and through them the
+// headers of core, session, contract, platform and addon. The checks are in .clang-tidy. Run it after
+// `npm run build:native`, which finds Node's headers.
 
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -8,7 +9,7 @@ import { addonFlags, findTool, sourcesIn } from './clang.js';
 const program = findTool('clang-tidy');
 const flags = [...addonFlags(), '-DNAPI_DISABLE_CPP_EXCEPTIONS'];
 
-const files = sourcesIn(['native'], /\.cc$/);
+const files = ['native/addon/all.cc', ...sourcesIn(['native/contract', 'native/wasm'], /\.cc$/)];
 const waiting = [...files];
 
 /** @param {string} file @returns {Promise<boolean>} whether clang-tidy reports nothing */

@@ -239,12 +239,23 @@ export const rules = {
       if (/^bench\/(?!(harness|cases|rivals|traps|flame|results)\/|run\.js$|README\.md$)/.test(file)) {
         yield `${file}: no part of bench/`;
       }
+      if (/^native\/(addon|platform|session)\/.*\.cc$/.test(file) && !isPartOfAddon(tree, file)) {
+        yield `${file}: is not included by native/addon/all.cc`;
+      }
       if (/^test\/core\/.*\.cc$/.test(file) && !/(_test|_model|\/main)\.cc$/.test(file)) {
         yield `${file}: a suite is named *_test.cc, a model *_model.cc`;
       }
     }
   },
 };
+
+/** @param {Tree} tree @param {string} file */
+function isPartOfAddon(tree, file) {
+  return (
+    file === 'native/addon/all.cc' ||
+    tree.get('native/addon/all.cc')?.includes(`#include "${file.replace('native/', '')}"\n`)
+  );
+}
 
 /**
  * Returns the violations of all rules, or of those that are named.

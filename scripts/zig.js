@@ -102,21 +102,6 @@ function compilerFlags({ name, os }) {
 }
 
 /**
- * Writes one source that includes all others: compiling them one by one takes five times as long.
- * @param {string} scratch
- */
-function allSources(scratch) {
-  const sources = ['addon', 'platform', 'session'].flatMap((part) =>
-    filesBelow(join(root, 'native', part))
-      .filter((file) => file.endsWith('.cc'))
-      .map((file) => `#include "${part}/${file}"\n`),
-  );
-  const all = join(scratch, 'all.cc');
-  writeFileSync(all, sources.join(''));
-  return all;
-}
-
-/**
  * Writes a definition file for the functions that a program with Node.js in it offers, as Node's headers declare them.
  * @param {string} scratch
  */
@@ -216,7 +201,7 @@ export async function buildWithZig(target) {
   mkdirSync(scratch, { recursive: true });
   const object = join(scratch, 'all.o');
   const library = join(scratch, 'sluice.node');
-  const toCompile = ['-c', allSources(scratch), '-o', object];
+  const toCompile = ['-c', join(root, 'native', 'addon', 'all.cc'), '-o', object];
   await run(program, ['c++', '-target', target.zig, ...compilerFlags(target), ...toCompile]);
   if (target.os === 'win') {
     await linkForWindows(program, target, scratch, object, library);

@@ -53,6 +53,7 @@ const planted: readonly (readonly [rule: string, file: string, text: string, fou
   ['arrows', 'native/core/stock/a.h', '#include "core/limiter/limiter.h"\n', 'limiter.h: the stock'],
   ['arrows', 'native/core/stock/a.h', '#include "core/gate/admission.h"\n', 'admission.h: the stock'],
   ['arrows', 'native/core/limiter/a.h', '#include "core/stock/item_table.h"\n', 'item_table.h: the limiter'],
+  ['names', 'native/addon/a.cc', '\n', 'native/addon/a.cc: is not included by native/addon/all.cc'],
   ['arrows', 'native/contract/a.h', '#include "addon/objects.h"\n', 'objects.h: the contract'],
   ['arrows', 'native/session/a.h', '#include "addon/objects.h"\n', 'objects.h: a session'],
   ['arrows', 'native/session/a.h', '#include "wasm/exports.h"\n', 'exports.h: a session'],
