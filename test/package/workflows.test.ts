@@ -25,3 +25,12 @@ test('a job that needs one that is not there would be found', () => {
     expect.stringContaining('"park"'),
   ]);
 });
+
+test.each(readdirSync(directory))(
+  '%s names each action by its commit, because a tag can be moved',
+  (file) => {
+    const actions = readFileSync(`${directory}${file}`, 'utf8').match(/uses: .*/g);
+    expect(actions).not.toBeNull();
+    for (const action of actions ?? []) expect(action).toMatch(/^uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d/);
+  },
+);
