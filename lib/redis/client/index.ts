@@ -17,5 +17,5 @@ export {
   type RawEntry,
   text,
 } from './replies.js';
-export { Script } from './script.js';
+export { allowed, Script } from './script.js';
 export { Pause, Silent, sleep, within } from './within.js';

@@ -160,8 +160,6 @@ export class RedisStock {
       const reply = list(await within(plan.timeoutMs, opening));
       const said = text(reply[0]);
       if (said === 'format') throw new Error(`the sale is of version ${text(reply[1])}`);
-      if (said === 'denied')
-        throw new Error(`NOPERM the user of the connection may not run ${text(reply[1])}`);
       if (said === 'foreign')
         throw new Error(
           `WRONGTYPE the key ${text(reply[1])} is of another program: it is a ${text(reply[2])}`,

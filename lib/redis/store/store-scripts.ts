@@ -1,4 +1,4 @@
-import { Script } from '../client/index.js';
+import { allowed, Script } from '../client/index.js';
 
 /**
  * The scripts of a store.
@@ -43,7 +43,8 @@ function storeScript(source: string): Script {
  * Answers 'open', the number of lost entries, and for each lane the number of its entries and the greatest number of
  * one; 'held', the owner and how many ms its lease lasts; 'format', what is different, and its value; or 'foreign'.
  */
-export const openStore: Script = storeScript(`
+export const openStore: Script =
+  storeScript(`${allowed('XADD', 'XDEL', 'HSET', 'HINCRBY', 'HDEL', 'SET', 'DEL', 'PEXPIRE')}
 local holder = redis.call('GET', lease)
 if holder and holder ~= token then return {'held', holder, redis.call('PTTL', lease)} end
 local names = {'version', 'schema', 'entryBytes', 'lanes'}

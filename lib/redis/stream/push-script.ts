@@ -1,4 +1,4 @@
-import { Script } from '../client/index.js';
+import { allowed, Script } from '../client/index.js';
 
 /**
  * Appends orders. Answers for each: 's' and its entry's id (stored now), 'd' and the id (stored before), 'f' (full) or
@@ -7,7 +7,7 @@ import { Script } from '../client/index.js';
  * KEYS: the stream; for each order the key of its id.
  * ARGV: maxLength; how long to remember ids, in ms; the schema; for each order: id, digest, body.
  */
-export const pushOrders: Script = new Script(`
+export const pushOrders: Script = new Script(`${allowed('XADD', 'SET')}
 -- Entries are counted, not trimmed: MAXLEN would drop orders that no worker has handled.
 local room = tonumber(ARGV[1]) - redis.call('XLEN', KEYS[1])
 local answers = {}

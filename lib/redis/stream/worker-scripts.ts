@@ -1,4 +1,4 @@
-import { Script } from '../client/index.js';
+import { allowed, Script } from '../client/index.js';
 
 /**
  * The scripts of workers. Where one changes several keys, its order is such that half of it, which a damaged file of
@@ -60,11 +60,12 @@ end
 
 /**
  * Makes the group, from the given id on. Answers 1 if it made it, 0 if it is there, -1 if other groups are there and
- * this one must be made again: the stream may have orders that it has handled.
+ * this one must be made again: the stream may have orders that it has handled. It is the first script of each worker,
+ * so it asks what the others may do.
  *
  * KEYS: the stream. ARGV: group, id, '1' if the group was there before.
  */
-export const makeGroup: Script = new Script(`
+export const makeGroup: Script = new Script(`${allowed('XACK', 'XDEL', 'XCLAIM', 'XADD', 'ZADD', 'ZREM')}
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if not groups.err then
   for _, g in ipairs(groups) do
