@@ -125,7 +125,8 @@ local function left()
   local least, tier = 1e15, 1
   if rate > 0 then least = max(0, floor((burst - reserve - debt) / unit)) end
   for i, w in ipairs(windows) do
-    if w.limit - w.used < least then least, tier = max(0, w.limit - w.used), 1 + i end
+    local free = max(0, w.limit - w.used)
+    if free < least then least, tier = free, 1 + i end
   end
   return least, tier
 end

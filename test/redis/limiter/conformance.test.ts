@@ -208,6 +208,12 @@ describe.each(faces)('$face', ({ make, missing }) => {
     expect(await limiter.peek()).toMatchObject({ remaining: 0 });
   });
 
+  behaves('of tiers that owe more than they have, the first is the tightest', async () => {
+    const { limiter } = await make({ ...bucket, ...window });
+    await limiter.penalty(100);
+    expect(await limiter.peek()).toMatchObject({ allowed: false, remaining: 0, tightest: 'token-bucket' });
+  });
+
   behaves('a dry run decides and counts, and allows', async () => {
     const { limiter } = await make({ ...bucket, enforce: false });
     expect(await limiter.allow(undefined, 5)).toBe(true);
