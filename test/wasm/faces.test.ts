@@ -113,15 +113,13 @@ describe('a queue that cannot use WebAssembly', { concurrent: true }, () => {
 
 describe('the memory of queues', { concurrent: true }, () => {
   const program = new URL('./programs/memory.js', import.meta.url);
-  it.each(
-    nodes.flatMap(({ node, name }) =>
-      ['cycles', 'many', 'creator', 'in flight', 'heap limit'].map((what) => ({ node, name, what })),
-    ),
-  )(
-    'is given back, and outlives its creator: $what, $name',
-    async ({ node, what }) => {
+  const isGiven = (what: string, { node, name }: (typeof nodes)[number]) =>
+    it(`is given back, and outlives its creator: ${what}, ${name}`, { timeout: 120_000 }, async () => {
       expectEnded(await run(program, [what], { node, patienceMs: 110_000 }), 0);
-    },
-    120_000,
-  );
+    });
+  for (const what of ['cycles', 'creator', 'in flight', 'heap limit']) {
+    for (const one of nodes) isGiven(what, one);
+  }
+  // It takes half a minute, so it runs with two versions: this one, and the newest.
+  for (const one of new Set([nodes[0], nodes.at(-1)])) if (one !== undefined) isGiven('many', one);
 });
