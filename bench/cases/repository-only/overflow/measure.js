@@ -18,7 +18,7 @@ const lookMs = 1;
  * Pushes orders without a consumer, so that all but the first few go to the store.
  * @param {(path: string) => import('sluice/overflow').Store} make
  * @param {number} orders
- * @returns {Promise<{ perSecond: number, p99: number }>} durable orders a second, and the p99 of the loop's delay in nanoseconds
+ * @returns {Promise<{ perSecond: number, p99: number }>} durable orders a second, and the p99 of the loop's delay in ns
  */
 export async function measureSpilling(make, orders) {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-overflow-'));
