@@ -60,14 +60,26 @@ export class SpillingProducer<T> extends Producer<T> {
   }
 
   override async push(value: T, options: (PushOptions & WaitOptions) | undefined): Promise<void> {
-    const lane = options === undefined ? 0 : this.#laneToPush(options);
+    if (options !== undefined) return this.#pushBy(value, options);
+    if (!this.layer.wants(0)) {
+      this.stage(value);
+      if (this.pushStaged() === undefined) return;
+    }
+    await this.#spill(value, 0);
+  }
+
+  async #pushBy(value: T, options: PushOptions & WaitOptions): Promise<void> {
+    const lane = this.#laneToPush(options);
     if (!this.layer.wants(lane)) {
       this.stage(value);
-      const pushed = lane === 0 ? this.pushStaged() : this.#ring.pushTo(lane, 0, 1);
-      if (pushed === undefined) return;
+      if (this.#ring.pushTo(lane, 0, 1) === undefined) return;
     }
+    await this.#spill(value, lane);
+  }
+
+  #spill(value: T, lane: number): Promise<void> {
     if (this.#ring.closed() === 1) throw closed();
-    await this.layer.store(value, lane, undefined);
+    return this.layer.store(value, lane, undefined);
   }
 
   /** The event loop of this thread moves records from the layer to the ring: it must not be blocked for that. */
