@@ -73,11 +73,11 @@ function neverUsed(call) {
     cases: [
       {
         subject: unused,
-        run: async ({ measuredMs }) => ({ [id]: await measureUnused(lmdbStore, call, measuredMs) }),
+        run: async (scale) => ({ [id]: await measureUnused(lmdbStore, call, scale) }),
       },
       {
         subject: none,
-        run: async ({ measuredMs }) => ({ [id]: await measureUnused(undefined, call, measuredMs) }),
+        run: async (scale) => ({ [id]: await measureUnused(undefined, call, scale) }),
       },
     ],
   };

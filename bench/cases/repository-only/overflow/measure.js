@@ -57,26 +57,17 @@ async function push(queue, orders) {
 /**
  * @param {((path: string) => import('sluice/overflow').Store) | undefined} make  undefined: no overflow
  * @param {'tryPush' | 'push'} call
- * @param {number} ms
+ * @param {{ warmUpMs: number, measuredMs: number }} scale
  * @returns {Promise<number>} nanoseconds for a push and a pop
  */
-export async function measureUnused(make, call, ms) {
+export async function measureUnused(make, call, { warmUpMs, measuredMs }) {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-overflow-'));
   const overflow = make && spill({ store: make(join(directory, 'orders')) });
   const queue = Queue.create(Order, { capacity: 1_024, ...(overflow && { overflow }) });
   try {
     await overflow?.opened();
-    let pushed = 0;
-    const begunAt = performance.now();
-    while (performance.now() - begunAt < ms) {
-      for (let i = 0; i < rounds; i++) {
-        if (call === 'push') await queue.push(order);
-        else queue.tryPush(order);
-        queue.tryPop();
-      }
-      pushed += rounds;
-    }
-    const ns = ((performance.now() - begunAt) * 1e6) / pushed;
+    await pushAndPop(queue, call, warmUpMs);
+    const ns = await pushAndPop(queue, call, measuredMs);
     if (overflow !== undefined && overflow.stats().appended > 0) throw new Error('the queue has spilled');
     return ns;
   } finally {
@@ -84,4 +75,24 @@ export async function measureUnused(make, call, ms) {
     await overflow?.close();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * @param {Queue<typeof order>} queue
+ * @param {'tryPush' | 'push'} call
+ * @param {number} ms
+ * @returns {Promise<number>} nanoseconds for a push and a pop
+ */
+async function pushAndPop(queue, call, ms) {
+  let pushed = 0;
+  const begunAt = performance.now();
+  while (performance.now() - begunAt < ms) {
+    for (let i = 0; i < rounds; i++) {
+      if (call === 'push') await queue.push(order);
+      else queue.tryPush(order);
+      queue.tryPop();
+    }
+    pushed += rounds;
+  }
+  return ((performance.now() - begunAt) * 1e6) / pushed;
 }
