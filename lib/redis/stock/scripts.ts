@@ -3,19 +3,8 @@ import { saleLua } from './sale-lua.js';
 
 /** The commands of the scripts of a sale that a user may have been denied. */
 const saleCommands = [
-  ...[
-    'HSET',
-    'HSETNX',
-    'HDEL',
-    'HINCRBY',
-    'XADD',
-    'XLEN',
-    'ZADD',
-    'ZREM',
-    'ZCARD',
-    'ZSCORE',
-    'ZRANGEBYSCORE',
-  ],
+  ...['HSET', 'HSETNX', 'HDEL', 'HINCRBY', 'XADD', 'XLEN', 'XRANGE', 'ZADD', 'ZREM', 'ZCARD', 'ZSCORE'],
+  'ZRANGEBYSCORE',
 ];
 
 /**

@@ -65,7 +65,8 @@ end
  *
  * KEYS: the stream. ARGV: group, id, '1' if the group was there before.
  */
-export const makeGroup: Script = new Script(`${allowed('XACK', 'XDEL', 'XCLAIM', 'XADD', 'ZADD', 'ZREM')}
+export const makeGroup: Script =
+  new Script(`${allowed('XACK', 'XDEL', 'XCLAIM', 'XADD', 'ZADD', 'ZREM', 'XPENDING', 'XRANGE', 'XLEN')}
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if not groups.err then
   for _, g in ipairs(groups) do

@@ -30,7 +30,7 @@ describe.each(servers)('With $binary, a stock', ({ binary, missing }) => {
     await client.connect();
     const options = { redis: nodeRedis(client), prefix: 'test', sale: 'x', items: [{ sku: 7, quantity: 9 }] };
     try {
-      for (const name of ['XADD', 'ZREM', 'HDEL', 'ZCARD']) {
+      for (const name of ['XADD', 'XRANGE', 'ZREM', 'HDEL', 'ZCARD']) {
         await client.sendCommand(['ACL', 'SETUSER', 'default', '+@all', `-${name.toLowerCase()}`]);
         const message = expect.stringMatching(new RegExp(`NOPERM .* ${name}$`));
         await expect(RedisStock.open(options)).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS', message });
