@@ -4,6 +4,9 @@ import { connect, disconnect } from './clients.js';
 import { newStream, order, queueOf, workersOf } from './scene.js';
 import { endServers, Server, servers } from './servers.js';
 
+const bucket = { tokenBucket: { ratePerSecond: 1, burst: 9 } };
+const format = { schema: 7n, entryBytes: 16, lanes: 1 };
+
 // A script ends at the first command that its user may not run. What it has written by then stays written.
 describe.each(servers)('With $binary, a user who may not run a command', ({ binary, missing }) => {
   let redis: RedisPort;
@@ -39,7 +42,7 @@ describe.each(servers)('With $binary, a user who may not run a command', ({ bina
     expect(await redis.send(['XLEN', stream])).toBe(1);
   });
 
-  it.skipIf(missing).each(['XACK', 'XDEL', 'XCLAIM', 'ZADD', 'ZREM', 'XPENDING', 'XRANGE'])(
+  it.skipIf(missing).each(['XACK', 'XADD', 'XDEL', 'XCLAIM', 'XPENDING', 'XRANGE', 'ZADD', 'ZRANGE', 'ZREM'])(
     'gets no order to work on: %s',
     async (command) => {
       const stream = newStream();
@@ -53,19 +56,39 @@ describe.each(servers)('With $binary, a user who may not run a command', ({ bina
     },
   );
 
+  it.skipIf(missing)('may be one whose keys have a pattern', async () => {
+    await redis.send(['ACL', 'SETUSER', 'default', 'resetkeys', '~shop:*']);
+    try {
+      const limiter = await RedisLimiter.open({ ...{ redis, prefix: 'shop', name: 'b' }, ...bucket });
+      expect(await limiter.allow()).toBe(true);
+      await limiter.reset();
+      await limiter.close();
+      const store = await redisStore({ redis, stream: newStream() }).open(format);
+      await store.close();
+      const stream = newStream();
+      await queueOf(redis, stream).push(order(1));
+      const end = new AbortController();
+      const workers = workersOf(redis, stream);
+      await workers.run(() => end.abort(), { signal: end.signal }).catch(() => {});
+      expect(end.signal.aborted).toBe(true);
+    } finally {
+      await redis.send(['ACL', 'SETUSER', 'default', 'allkeys']);
+    }
+  });
+
   it.skipIf(missing).each(['SET', 'DEL'])('opens no limiter: %s', async (command) => {
     const opened = without(command, () =>
-      RedisLimiter.open({ redis, prefix: 'shop', name: 'a', tokenBucket: { ratePerSecond: 1, burst: 9 } }),
+      RedisLimiter.open({ ...{ redis, prefix: 'shop', name: 'a' }, ...bucket }),
     );
     await expect(opened).rejects.toMatchObject(noticeOf(command));
   });
 
-  it.skipIf(missing).each(['XADD', 'XDEL', 'HSET', 'HINCRBY', 'HDEL', 'DEL', 'PEXPIRE'])(
+  it.skipIf(missing).each(['XADD', 'XDEL', 'HSET', 'HINCRBY', 'HDEL', 'SET', 'DEL', 'PEXPIRE'])(
     'opens no store: %s',
     async (command) => {
       const stream = newStream();
       const store = redisStore({ redis, stream });
-      const opened = without(command, () => store.open({ schema: 7n, entryBytes: 16, lanes: 1 }));
+      const opened = without(command, () => store.open(format));
       await expect(opened).rejects.toMatchObject(noticeOf(command, 'ERR_SLUICE_STORE_FAILED'));
       expect(await redis.send(['KEYS', `*${stream.slice(5, -7)}*`])).toEqual([]);
     },

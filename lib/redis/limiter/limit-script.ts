@@ -19,8 +19,8 @@ const waitMax = Math.floor(2 ** 60 / 1_000);
  *   their cost.
  *   Answers: the time; how long the lease lasts; its tokens; how much all tiers allowed before; for each run how many
  *   were allowed, and for the others the tier and the wait.
- * - peek: the cost. It is the first call of each limiter, so it asks what the others may do. Answers: how much all
- *   tiers allow; the tightest tier; the tier that refuses and the wait.
+ * - open: nothing. It asks what the others may do.
+ * - peek: the cost. Answers: how much all tiers allow; the tightest tier; the tier that refuses and the wait.
  * - penalty, reward: the points. block: microseconds. reset.
  * A tier is 0 (none), 1 (token bucket), 1 + i (window i, from 1), or -1 (blocked). A wait is in microseconds; -1:
  * longer than 36 years.
@@ -155,7 +155,9 @@ local function refusal(cost)
   return tier, us > ${waitMax} and -1 or us
 end
 
-if op == 'peek' then ${allowed('SET', 'DEL')}
+if op == 'open' then ${allowed('SET', 'DEL')}
+  return { 0 }
+elseif op == 'peek' then
   local least, tightest = left()
   local tier, us = refusal(tonumber(ARGV[at]))
   return { least, tightest, tier, us }
@@ -343,7 +345,7 @@ export class LimitCalls {
   async change(
     port: RedisPort,
     key: string,
-    op: 'penalty' | 'reward' | 'reset' | 'block',
+    op: 'open' | 'penalty' | 'reward' | 'reset' | 'block',
     amount: number,
   ): Promise<void> {
     const given = op === 'block' ? Math.round(amount * 1_000) : amount;

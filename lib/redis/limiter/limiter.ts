@@ -65,7 +65,7 @@ export class RedisLimiter {
     const made = new RedisLimiter(checkedOptions('RedisLimiter.open', options), by);
     const { names } = made.#options;
     try {
-      await made.#ask('open', true, (port) => made.#desk.calls.peek(port, names.of(undefined), 1));
+      await made.#ask('open', true, (port) => made.#desk.calls.change(port, names.of(undefined), 'open', 0));
     } catch (error) {
       if (!isSilence(error)) {
         made.#desk.server.close();

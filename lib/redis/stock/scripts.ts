@@ -1,10 +1,10 @@
 import { allowed, Script } from '../client/index.js';
 import { saleLua } from './sale-lua.js';
 
-/** The commands of the scripts of a sale that a user may have been denied. */
+/** The commands of `sync` that come after its first write. */
 const saleCommands = [
-  ...['HSET', 'HSETNX', 'HDEL', 'HINCRBY', 'XADD', 'XLEN', 'XRANGE', 'ZADD', 'ZREM', 'ZCARD', 'ZSCORE'],
-  'ZRANGEBYSCORE',
+  ...(['HDEL', 'HINCRBY', 'HMGET', 'HSET', 'HSETNX'] as const),
+  ...(['XADD', 'XLEN', 'XRANGE', 'ZADD', 'ZCARD', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'] as const),
 ];
 
 /**

@@ -562,8 +562,8 @@ export class RedisStock {
    * for await (const movement of redisStock.movements()) await log.append(movement);
    */
   movements(options?: {
-    readonly from?: string;
-    readonly signal?: AbortSignal;
+    readonly from?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
   }): AsyncGenerator<RedisMovement, void, undefined> {
     this.#member.checkOpen();
     return movementsOf(this.#plan, this.#reader, options, () => this.#member.isClosing);

@@ -58,6 +58,12 @@ local function bury(group, id, sole, max_dead, notes, buried)
 end
 `;
 
+/** The commands of the scripts of workers that may come after a write. */
+const commands = [
+  ...(['XACK', 'XADD', 'XCLAIM', 'XDEL', 'XLEN', 'XPENDING', 'XRANGE'] as const),
+  ...(['ZADD', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'] as const),
+];
+
 /**
  * Makes the group, from the given id on. Answers 1 if it made it, 0 if it is there, -1 if other groups are there and
  * this one must be made again: the stream may have orders that it has handled. It is the first script of each worker,
@@ -65,8 +71,7 @@ end
  *
  * KEYS: the stream. ARGV: group, id, '1' if the group was there before.
  */
-export const makeGroup: Script =
-  new Script(`${allowed('XACK', 'XDEL', 'XCLAIM', 'XADD', 'ZADD', 'ZREM', 'XPENDING', 'XRANGE', 'XLEN')}
+export const makeGroup: Script = new Script(`${allowed(...commands)}
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if not groups.err then
   for _, g in ipairs(groups) do

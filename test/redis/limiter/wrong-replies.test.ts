@@ -50,12 +50,7 @@ it.each(wrong.map((reply) => [reply]))('a request that is answered with %j is un
 });
 
 it('the right answers are taken', async () => {
-  const replies: unknown[] = [
-    [5, 1, 0, 0],
-    [String(now), 0, '0', 5, 0, '1', 2_500],
-    null,
-    [now, 0, 0, 5, 1, 0, 0],
-  ];
+  const replies: unknown[] = [[0], [String(now), 0, '0', 5, 0, '1', 2_500], null, [now, 0, 0, 5, 1, 0, 0]];
   const limiter = await open(
     answering(() => replies.shift()),
     { tokenBucket: { ratePerSecond: 1, burst: 5 } },

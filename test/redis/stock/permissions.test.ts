@@ -35,7 +35,7 @@ describe.each(servers)('With $binary, a stock', ({ binary, missing }) => {
         const message = expect.stringMatching(new RegExp(`NOPERM .* ${name}$`));
         await expect(RedisStock.open(options)).rejects.toMatchObject({ code: 'ERR_SLUICE_REDIS', message });
       }
-      await client.sendCommand(['ACL', 'SETUSER', 'default', '+@all']);
+      await client.sendCommand(['ACL', 'SETUSER', 'default', '+@all', 'resetkeys', '~test:*']);
       const stock = await RedisStock.open(options);
       await stock.audit();
       await stock.close();
