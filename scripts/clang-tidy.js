@@ -9,7 +9,8 @@ import { addonFlags, findTool, sourcesIn } from './clang.js';
 const program = findTool('clang-tidy');
 const flags = [...addonFlags(), '-DNAPI_DISABLE_CPP_EXCEPTIONS'];
 
-const files = ['native/addon/all.cc', ...sourcesIn(['native/contract', 'native/wasm'], /\.cc$/)];
+const all = 'native/addon/all.cc';
+const files = [all, ...sourcesIn(['native'], /^native\/(?!addon|platform|session).*\.cc$/)];
 const waiting = [...files];
 
 /** @param {string} file @returns {Promise<boolean>} whether clang-tidy reports nothing */

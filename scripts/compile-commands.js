@@ -1,6 +1,6 @@
 // Writes compile_commands.json, from which clangd and other tools read how the C++ sources of native/ and test/core/
-// are compiled: the former as by node-gyp, the latter as by test/core/run.js. Run it after `npm run build:native`,
-// which finds Node's headers, and again when a source is added.
+// are compiled: the former one by one with node-gyp's flags, the latter as by test/core/run.js. Run it after
+// `npm run build:native`, which finds Node's headers, and again when a source is added.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

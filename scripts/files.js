@@ -3,21 +3,24 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const repository = fileURLToPath(new URL('../', import.meta.url));
+import { root as repository } from './digest.js';
 
 /**
- * Returns the files that git tracks or would track: no installed package, and nothing that a link leads to, which
- * Node.js 20 follows when it lists a directory with all below it.
+ * Returns the files that git tracks or would track. So it lists no installed package, and follows no link, as
+ * `readdirSync` with `recursive` does in Node.js 20.
  * @param {readonly string[]} [under] only those in these directories; relative to the root, as the result is
  * @param {string} [root] of the working tree
  * @returns {string[]}
  */
 export function listFiles(under = [], root = repository) {
-  const listed = execFileSync('git', ['ls-files', '-coz', '--exclude-standard', '--', ...under], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  const listed = execFileSync(
+    'git',
+    ['ls-files', '--cached', '--others', '-z', '--exclude-standard', '--', ...under],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  // git also lists a file that was removed and not yet committed.
   return listed.split('\0').filter((file) => file !== '' && existsSync(join(root, file)));
 }

@@ -56,7 +56,7 @@ const errorBytesDefault = 256;
  */
 export function deadLetterRecord<T>(
   order: RecordType<T>,
-  options?: { readonly errorBytes?: number },
+  options?: { readonly errorBytes?: number | undefined },
 ): RecordType<T & DeadFields> {
   const where = 'deadLetterRecord';
   if (!(order instanceof RecordType))

@@ -50,7 +50,7 @@ export interface DispatchOptions<T> {
   /** Numbers of processors. Worker i runs on `cpus[i % cpus.length]` only. Linux; elsewhere see `CrewStats.pinning`. */
   readonly cpus?: readonly number[] | undefined;
   /** Given to the handler module's `setup`. It is copied by structured clone. */
-  readonly data?: unknown | undefined;
+  readonly data?: unknown;
   /**
    * The limits of each worker's memory, as for `new Worker`. A worker that exceeds them ends, and is replaced.
    * `maxOldGenerationSizeMb` is at least 16, `stackSizeMb` at least 0.5: with less, no worker can start.

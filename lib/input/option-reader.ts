@@ -26,7 +26,9 @@ export class Options {
     }
     this.#where = where;
     this.#given = { ...(given ?? {}) };
-    this.restrict(known);
+    for (const name of Object.keys(this.#given)) {
+      if (!known.includes(name)) throw unknownOptionError(where, name, known);
+    }
   }
 
   /** The given options, without a prototype. */
@@ -37,7 +39,7 @@ export class Options {
   /** Throws if an option other than those in `known` was given. For options that exclude others. */
   restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
-      if (!known.includes(name)) throw unknownOptionError(this.#where, name, known);
+      if (!known.includes(name) && this.has(name)) throw unknownOptionError(this.#where, name, known);
     }
   }
 

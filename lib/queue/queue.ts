@@ -60,7 +60,7 @@ export interface QueueInside<T> {
 }
 export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
-/** `Queue.attach`, with another name in the messages of its errors. */
+/** Attaches as `Queue.attach` does. Its errors name `where`. */
 export let attachQueue: <T>(
   where: string,
   record: RecordType<T>,

@@ -500,7 +500,7 @@ export class Stock implements Disposable {
   changeItem(
     sku: number | string,
     changes: ItemChanges,
-    options?: { readonly clamp?: boolean },
+    options?: { readonly clamp?: boolean | undefined },
   ): ItemChanged {
     return this.#items.change(sku, changes, options);
   }
@@ -566,7 +566,11 @@ export class Stock implements Disposable {
    * @example
    * stock.setTotal(7, 250);
    */
-  setTotal(sku: number | string, total: number, options?: { readonly clamp?: boolean }): ItemChanged {
+  setTotal(
+    sku: number | string,
+    total: number,
+    options?: { readonly clamp?: boolean | undefined },
+  ): ItemChanged {
     return this.#items.setTotal(sku, total, options);
   }
 
@@ -603,8 +607,8 @@ export class Stock implements Disposable {
    * for await (const movement of stock.movements()) await log.append(movement);
    */
   movements(options?: {
-    readonly from?: number;
-    readonly signal?: AbortSignal;
+    readonly from?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
   }): AsyncGenerator<Movement | LostMovements, void, undefined> {
     return readMovements(this.#native, options);
   }

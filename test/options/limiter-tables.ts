@@ -136,7 +136,7 @@ export const limiterTables: readonly OptionTable[] = [
     base: { limit: 10, windowMs: 1_000, exact: true },
     required: ['limit', 'windowMs'],
     options: { limit: whole(1, 1_000_000, [1, 1_000_000]) },
-    unknown: ['buckets', 'log'],
+    unknown: ['log'],
   },
   {
     where: 'Limiter.configure',

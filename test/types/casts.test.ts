@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { listFiles } from '../../scripts/files.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const here = join('test', 'types', 'casts.test.ts');
+const here = 'test/types/casts.test.ts';
 /** The only test file that may cast a value to `never`, which is allowed in place of every type. */
-const mistyped = join('test', 'mistyped.ts');
+const mistyped = 'test/mistyped.ts';
 
 /** Returns the lines that match the pattern, with their places, in the files of `folder`. */
 function lines(folder: string, pattern: RegExp): string[] {
