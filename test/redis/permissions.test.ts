@@ -7,7 +7,7 @@ import { endServers, Server, servers } from './servers.js';
 const bucket = { tokenBucket: { ratePerSecond: 1, burst: 9 } };
 const format = { schema: 7n, entryBytes: 16, lanes: 1 };
 
-// A script ends at the first command that its user may not run. What it has written by then stays written.
+// Redis ends a script at the first command that the user may not run, and keeps what the script has written before.
 describe.each(servers)('With $binary, a user who may not run a command', ({ binary, missing }) => {
   let redis: RedisPort;
   beforeAll(async () => {
